@@ -1,0 +1,42 @@
+"""How nbgrader finds this course. It reads this file when it is run in this folder.
+
+Run nbgrader here, or through `make release` and `make grade`, which always do. Outside this folder
+nbgrader warns "No nbgrader_config.py file found" and goes on with its defaults: other folders,
+another gradebook. It has no --config option: it ignores one, silently, and does the same.
+`make grade` refuses to start unless the classes that are active are the ones named here.
+"""
+
+from contextlib import suppress
+from pathlib import Path
+
+c = get_config()  # noqa: F821 - nbgrader defines it
+
+root = Path(__file__).resolve().parent
+course = c.CourseDirectory
+course.course_id = "two-x-minus-one"
+course.root = str(root)  # absolute, so that a server started in another folder finds the course
+course.source_directory = "solutions"
+course.release_directory = "exercises"
+course.submitted_directory = "grading/submitted"
+course.autograded_directory = "grading/autograded"
+course.feedback_directory = "grading/feedback"
+course.solution_directory = "grading/solution"
+course.source_with_tests_directory = "grading/source_with_tests"
+course.db_url = f"sqlite:///{root / 'grading' / 'gradebook.db'}"
+
+# SQLite creates the gradebook but not the folder it is in, and formgrader fails without it.
+with suppress(OSError):
+    (root / "grading").mkdir(exist_ok=True)
+
+# nbgrader copies every other file of solutions/<assignment>/ into the release, and with it
+# whatever an instructor left there. Only notebooks travel.
+course.ignore = ["*"]
+
+# A blank answer raises: the check reads that as "not started yet".
+c.ClearSolutions.code_stub = {"python": "# YOUR CODE HERE\nraise NotImplementedError()"}
+
+# A grade cell that somebody deleted comes back, so that it scores 0 and not "unknown".
+c.OverwriteCells.add_missing_cells = True
+
+# The check has its own, shorter limits, with a message; this one is for the learner's own cells.
+c.Execute.timeout = 60
