@@ -1,0 +1,128 @@
+# Every command of the project. `make` alone lists them; README.md says who needs which.
+#
+# The environment is .venv, made from locks/*.txt: each file below .venv/.installed-* is a stamp that says
+# "this lock is installed", so a second run starts at once and a changed lock installs again.
+
+PYTHON ?= python3
+PY := .venv/bin/python
+LAB_ARGS ?=
+PYTEST_ARGS ?=
+ASSIGNMENT ?=
+GPU ?=
+
+# Whatever the caller has active or configured must not leak into .venv, nor .venv's packages elsewhere.
+unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME PYTHONSTARTUP CONDA_PREFIX PIP_TARGET PIP_PREFIX PIP_ROOT
+export PYTHONNOUSERSITE := 1
+export PIP_USER := 0
+export PIP_NO_INPUT := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# A `python3` kernel of the user's own must not shadow the one in .venv.
+export JUPYTER_PREFER_ENV_PATH := 1
+
+PIP := $(PY) -m pip install --quiet
+LAB_READY := .venv/.installed-lab
+TEST_READY := .venv/.installed-test
+GPU_READY := .venv/.installed-gpu
+READY := $(LAB_READY)
+ifeq ($(GPU),1)
+READY += $(GPU_READY)
+endif
+# Root has no browser session to protect, and Jupyter refuses to start as root without this.
+ROOT_ARGS := $(if $(filter 0,$(shell id -u)),--allow-root)
+
+# .venv holds the path it was made in, and its Python's. If the folder was moved or that Python is gone, make all
+# of it again.
+VENV := .venv/.made-in
+ifneq ($(shell test -x $(PY) && cat $(VENV) 2>/dev/null),$(CURDIR))
+.PHONY: $(VENV) $(LAB_READY) $(TEST_READY) $(GPU_READY)
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help lab setup test test-all lint format doctor release grade lock clean
+.DELETE_ON_ERROR:
+
+help:  ## list these commands
+	@awk 'BEGIN { FS = ":.*  ## " } /^[a-z-]+:.*  ## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+
+lab: $(READY)  ## learner: set everything up and open the course (GPU=1 adds CuPy)
+	@$(PY) -m course.start_page
+	@$(if $(filter 1,$(GPU)),$(PY) -m course.doctor --gpu)
+	@echo "Opening JupyterLab on course/start.ipynb. Stop it with Ctrl-C, twice."
+	@VIRTUAL_ENV="$(CURDIR)/.venv" PATH="$(CURDIR)/.venv/bin:$$PATH" \
+	    JUPYTER_CONFIG_PATH="$(CURDIR)/course/jupyter:$$JUPYTER_CONFIG_PATH" \
+	    $(PY) -m jupyterlab --ServerApp.root_dir="$(CURDIR)" \
+	    --LabApp.default_url=/lab/tree/course/start.ipynb $(ROOT_ARGS) $(LAB_ARGS)
+
+setup: $(READY)  ## set everything up, open nothing (GPU=1 adds CuPy)
+	@echo "Ready. Next: make lab"
+
+test: $(TEST_READY)  ## run the tests (PYTEST_ARGS='-k tape' picks some)
+	@$(PY) -m pytest -m "not slow" $(PYTEST_ARGS)
+
+test-all: $(TEST_READY)  ## run the tests, the slow ones too
+	@$(PY) -m pytest $(PYTEST_ARGS)
+
+lint: $(TEST_READY)  ## check style, formatting and types; changes nothing
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
+
+format: $(TEST_READY)  ## mend what lint can mend by itself
+	@$(PY) -m ruff check --fix .
+	@$(PY) -m ruff format .
+
+doctor:  ## check this machine and the set-up, and name each fix
+	@if [ -x $(PY) ]; then $(PY) -m course.doctor; else $(PYTHON) -m course.doctor; fi
+
+release: $(LAB_READY)  ## instructor: write exercises/ from solutions/
+	@$(PY) -m graders.cli release
+
+grade: $(LAB_READY)  ## instructor: grade, write feedback, export (ASSIGNMENT=01-rank for one)
+	@$(PY) -m graders.cli grade $(ASSIGNMENT)
+
+COMPILE = $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+    --no-emit-index-url $(if $(filter 1,$(UPGRADE)),--upgrade) pyproject.toml --extra lab
+lock: export UV_CUSTOM_COMPILE_COMMAND := make lock
+lock: $(LAB_READY)  ## write locks/*.txt from pyproject.toml (UPGRADE=1: newest versions)
+	@$(PY) -m uv --version >/dev/null 2>&1 || $(PIP) uv
+	@$(COMPILE) -o locks/lab.txt
+	@$(COMPILE) --extra test -c locks/lab.txt -o locks/test.txt
+	@$(COMPILE) --extra gpu -c locks/lab.txt -o locks/gpu.txt
+
+clean:  ## remove .venv and caches; keeps your answers, progress and grades
+	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage *.egg-info test-artifacts
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- How .venv comes about ---------------------------------------------------------------------
+
+$(VENV):
+	@command -v $(PYTHON) >/dev/null || { \
+	    echo "Python 3.11 or newer is needed, and there is no $(PYTHON) here."; \
+	    echo "Fix (Debian, Ubuntu): apt install python3 python3-venv"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) --version 2>&1)."; \
+	    echo "Fix: install a newer one and name it: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	    echo "$(PYTHON) cannot make virtual environments: its venv or ensurepip module is missing."; \
+	    echo "Fix (Debian, Ubuntu): apt install python3-venv"; exit 1; }
+	@echo "Making .venv with $$($(PYTHON) --version) ..."
+	@$(PYTHON) -m venv --clear .venv
+	@echo "$(CURDIR)" > $@
+
+$(LAB_READY): locks/lab.txt pyproject.toml | $(VENV)
+	@echo "Installing JupyterLab and what the course needs: 1 to 3 minutes the first time ..."
+	@$(PIP) --require-hashes -r locks/lab.txt
+	@$(PIP) --no-deps --no-build-isolation -e .
+	@touch $@
+
+# locks/test.txt and locks/gpu.txt hold all of locks/lab.txt, at the same versions.
+$(TEST_READY): locks/test.txt locks/lab.txt pyproject.toml | $(VENV)
+	@echo "Installing what the course and its tests need: 1 to 3 minutes the first time ..."
+	@$(PIP) --require-hashes -r locks/test.txt
+	@$(PIP) --no-deps --no-build-isolation -e .
+	@touch $(LAB_READY) $@
+
+$(GPU_READY): locks/gpu.txt $(LAB_READY)
+	@echo "Installing CuPy for the GPU: about a minute the first time ..."
+	@$(PIP) --require-hashes -r locks/gpu.txt
+	@touch $@

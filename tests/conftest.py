@@ -1,0 +1,72 @@
+"""Fixtures and rules for every test: what happens to tests whose browser or GPU is not there.
+
+Such a test is counted in the closing line as "not run: no browser" or "not run: no GPU", which also turns the
+line yellow: a run that left something out never looks like a complete one. With CI=true a missing browser is a
+failure, since CI installs one. A machine without a GPU stays one, so GPU tests never fail for want of it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+
+import pytest
+
+from course.doctor import CHROMIUM_FIX, find_chromium, gpu_finding
+
+NOT_RUN = "not run: no "
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> str:
+    """The Chromium to drive. Only tests marked `browser` may ask for it."""
+    path, why = find_chromium()
+    if path is None:
+        pytest.fail(f"no Chromium ({why}); mark this test `browser`. Fix: {CHROMIUM_FIX}")
+    return path
+
+
+_missing: dict[str, str] = {}  # "browser" or "GPU" -> why it is not there, or "" if it is
+
+
+def _why_missing(what: str) -> str:
+    if what not in _missing:
+        if what == "browser":
+            _missing[what] = find_chromium()[1]
+        else:
+            gpu = gpu_finding()
+            _missing[what] = "" if gpu.level == "ok" else gpu.what
+    return _missing[what]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for marker, what in (("browser", "browser"), ("gpu", "GPU")):
+        if item.get_closest_marker(marker) and (why := _why_missing(what)):
+            if what == "browser" and os.environ.get("CI", "").lower() in ("true", "1"):
+                pytest.fail(f"CI=true and no browser: {why}. Fix: {CHROMIUM_FIX}", pytrace=False)
+            pytest.skip(f"{NOT_RUN}{what} ({why})")
+
+
+def _not_run(report: pytest.CollectReport | pytest.TestReport) -> str | None:
+    """"browser" or "GPU" if this report is about a test left out for want of it."""
+    if report.skipped and isinstance(report.longrepr, tuple) and NOT_RUN in report.longrepr[2]:
+        return report.longrepr[2].partition(NOT_RUN)[2].partition(" ")[0]
+    return None
+
+
+def pytest_report_teststatus(
+    report: pytest.CollectReport | pytest.TestReport,
+) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
+    what = _not_run(report)
+    if what is None:
+        return None
+    # A category pytest does not know shows in the closing line under its own name, in yellow.
+    return NOT_RUN + what, what[0], (f"NOT RUN: no {what}", {"yellow": True})
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    counts = Counter({what: len(terminalreporter.stats.get(NOT_RUN + what, ())) for what in _missing})
+    for what, count in counts.items():
+        if count:
+            terminalreporter.write_line(f"{NOT_RUN}{what}: {count} ({_missing[what]})", yellow=True)
