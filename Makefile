@@ -63,9 +63,11 @@ test-all: $(TEST_READY)  ## run the tests, the slow ones too
 	@$(PY) -m pytest $(PYTEST_ARGS)
 
 lint: $(TEST_READY)  ## check style, formatting and types; changes nothing
-	@$(PY) -m ruff check .
-	@$(PY) -m ruff format --check .
-	@$(PY) -m mypy
+	@failed=0; \
+	$(PY) -m ruff check --output-format concise . || failed=1; \
+	$(PY) -m ruff format --check --output-format concise . || failed=1; \
+	$(PY) -m mypy || failed=1; \
+	exit $$failed
 
 format: $(TEST_READY)  ## mend what lint can mend by itself
 	@$(PY) -m ruff check --fix .
@@ -123,6 +125,6 @@ $(TEST_READY): locks/test.txt locks/lab.txt pyproject.toml | $(VENV)
 	@touch $(LAB_READY) $@
 
 $(GPU_READY): locks/gpu.txt $(LAB_READY)
-	@echo "Installing CuPy for the GPU: about a minute the first time ..."
+	@echo "Installing CuPy and CUDA's libraries, about 2 GB: 2 to 10 minutes the first time ..."
 	@$(PIP) --require-hashes -r locks/gpu.txt
 	@touch $@

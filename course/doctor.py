@@ -1,7 +1,8 @@
 """Checks the whole set-up and names the fix for whatever is wrong: `make doctor`.
 
-It must run when the set-up is broken, so it imports only the standard library at the top, and every other
-package inside the check that asks about it. tests/conftest.py takes Chromium's and the GPU's state from here.
+It must run when the set-up is broken, so it imports only the standard library at the top, and
+every other package inside the check that asks about it. tests/conftest.py takes the state of
+Chromium and of the GPU from here.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 SETUP = "make setup"
+REINSTALL = "rm .venv/.installed-* && make setup"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -30,6 +32,18 @@ class Finding:
     level: str  # "ok", "note" or "problem"
     what: str
     fix: str = ""
+
+
+def ok(what: str) -> Finding:
+    return Finding("ok", what)
+
+
+def note(what: str, fix: str = "") -> Finding:
+    return Finding("note", what, fix)
+
+
+def problem(what: str, fix: str) -> Finding:
+    return Finding("problem", what, fix)
 
 
 # --- What the tests ask, too -------------------------------------------------------------------
@@ -60,7 +74,7 @@ def gpu_finding() -> Finding:
     has_cupy = any(d.startswith("cupy") for d in map(str.lower, _installed()))
     if not smi:
         tail = "; CuPy is installed, but has no driver to talk to" if has_cupy else ""
-        return Finding("note", f"no GPU: no NVIDIA driver here (nvidia-smi is not on PATH){tail}")
+        return note(f"no GPU: no NVIDIA driver here (nvidia-smi is not on PATH){tail}")
     try:
         run = subprocess.run(
             [smi, "--query-gpu=name,driver_version", "--format=csv,noheader"],
@@ -69,14 +83,14 @@ def gpu_finding() -> Finding:
             timeout=30,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        return Finding("note", f"no GPU: nvidia-smi did not answer ({error})", "check the driver")
+        return note(f"no GPU: nvidia-smi did not answer ({error})", "check the driver")
     if run.returncode or not run.stdout.strip():
         said = " ".join((run.stdout + run.stderr).split())
         reason = said[:200] or f"exit code {run.returncode}"
-        return Finding("note", f"no GPU: nvidia-smi says: {reason}", "repair the NVIDIA driver")
+        return note(f"no GPU: nvidia-smi says: {reason}", "repair the NVIDIA driver")
     card = run.stdout.strip().splitlines()[0].replace(", ", ", driver ")
     if not has_cupy:
-        return Finding("note", f"GPU not used: {card} is here, CuPy is not installed", f"{SETUP} GPU=1")
+        return note(f"GPU not used: {card} is here, CuPy is not installed", f"{SETUP} GPU=1")
     try:
         import cupy
 
@@ -84,15 +98,14 @@ def gpu_finding() -> Finding:
     except Exception as error:
         reason = " ".join(str(error).split())[:300]
         if "insufficient" in reason.lower() or "driver version" in reason.lower():
-            return Finding("problem", f"{card} is too old for CuPy: {reason}", "update the NVIDIA driver")
-        return Finding(
-            "problem",
+            return problem(f"{card} is too old for CuPy: {reason}", "update the NVIDIA driver")
+        return problem(
             f"{card}: CuPy is installed and does not work: {type(error).__name__}: {reason}",
             f"rm .venv/.installed-gpu && {SETUP} GPU=1",
         )
     if total != 12:
-        return Finding("problem", f"{card}: a sum that must be 12 gave {total}", "check the GPU")
-    return Finding("ok", f"GPU: {card}, CuPy {cupy.__version__}; a kernel ran on it")
+        return problem(f"{card}: a sum that must be 12 gave {total}", "check the GPU")
+    return ok(f"GPU: {card}, CuPy {cupy.__version__}; a kernel ran on it")
 
 
 # --- The checks, in the order of the report ----------------------------------------------------
@@ -100,61 +113,58 @@ def gpu_finding() -> Finding:
 
 def check_python() -> Iterator[Finding]:
     version = ".".join(map(str, sys.version_info[:3]))
-    if sys.version_info < (3, 11):
-        yield Finding(
-            "problem",
+    if sys.version_info < (3, 11):  # noqa: UP036 (this is run by whatever Python is there)
+        yield problem(
             f"Python {version} is too old, 3.11 is needed",
             "install a newer Python, then: make clean && make setup PYTHON=python3.12",
         )
     else:
-        yield Finding("ok", f"Python {version}")
+        yield ok(f"Python {version}")
 
 
 def check_environment() -> Iterator[Finding]:
     if Path(sys.prefix).resolve() == (ROOT / ".venv").resolve():
-        yield Finding("ok", "the course's own environment, .venv")
+        yield ok("the course's own environment, .venv")
     elif _is_conda():
-        yield Finding("ok", f"a conda environment, {Path(sys.prefix).name}")
+        yield ok(f"a conda environment, {Path(sys.prefix).name}")
     elif (ROOT / ".venv" / "bin" / "python").exists():
-        yield Finding(
-            "problem",
+        yield problem(
             f"this is {sys.executable}, not the course's .venv",
             "run it as: make doctor, or: .venv/bin/python -m course.doctor",
         )
     else:
-        yield Finding("problem", "the course's environment, .venv, is not there", SETUP)
+        yield problem("the course's environment, .venv, is not there", SETUP)
 
 
 def check_packages() -> Iterator[Finding]:
     lock = ROOT / "locks" / "lab.txt"
     if not lock.is_file():
-        yield Finding("problem", "locks/lab.txt is missing", "git checkout -- locks")
+        yield problem("locks/lab.txt is missing", "git checkout -- locks")
         return
     installed = _installed()
     wanted = {name: version for name, version, marker in read_lock(lock) if _applies(marker)}
     missing = sorted(name for name in wanted if name not in installed)
     other = sorted(n for n in wanted if n in installed and installed[n] != wanted[n])
     if missing:
-        yield Finding("problem", "not installed: " + _some(missing), SETUP)
+        yield problem("not installed: " + _some(missing), SETUP)
     if other:
         lines = [f"{name} {installed[name]} (locked: {wanted[name]})" for name in other]
-        level = "note" if _is_conda() else "problem"
-        fix = "" if _is_conda() else f"rm .venv/.installed-lab && {SETUP}"
-        yield Finding(level, "other versions than locked: " + _some(lines), fix)
+        what = "other versions than locked: " + _some(lines)
+        yield note(what) if _is_conda() else problem(what, REINSTALL)
     if not missing and not other:
-        yield Finding("ok", f"{len(wanted)} packages, all at their locked versions")
+        yield ok(f"{len(wanted)} packages, all at their locked versions")
 
 
 def check_project() -> Iterator[Finding]:
     try:
         text = metadata.distribution("two-x-minus-one").read_text("direct_url.json") or ""
     except metadata.PackageNotFoundError:
-        yield Finding("problem", "the project itself is not installed", SETUP)
+        yield problem("the project itself is not installed", SETUP)
         return
     if f'"{ROOT.as_uri()}"' in text:
-        yield Finding("ok", "engine, course and graders are installed from this folder")
+        yield ok("engine, course and graders are installed from this folder")
     else:
-        yield Finding("problem", "the installed project lies in another folder", f"make clean && {SETUP}")
+        yield problem("the installed project lies in another folder", f"make clean && {SETUP}")
 
 
 def check_ipykernel() -> Iterator[Finding]:
@@ -163,12 +173,11 @@ def check_ipykernel() -> Iterator[Finding]:
         return  # check_packages has said it
     parts = tuple(int(n) for n in re.findall(r"\d+", version)[:2])
     if (7, 1) <= parts < (7, 4):
-        yield Finding("ok", f"ipykernel {version}: widgets answer while a cell runs")
+        yield ok(f"ipykernel {version}: widgets answer while a cell runs")
     else:
-        yield Finding(
-            "problem",
+        yield problem(
             f"ipykernel {version}: Stop and the sliders do nothing while fit runs",
-            f"rm .venv/.installed-lab && {SETUP}" if not _is_conda() else "conda install 'ipykernel>=7.1,<7.4'",
+            "conda install 'ipykernel>=7.1,<7.4'" if _is_conda() else REINSTALL,
         )
 
 
@@ -180,16 +189,15 @@ def check_kernel_spec() -> Iterator[Finding]:
     try:
         spec = KernelSpecManager().get_kernel_spec("python3")
     except NoSuchKernel:
-        yield Finding("problem", "Jupyter has no kernel named python3", f"rm .venv/.installed-lab && {SETUP}")
+        yield problem("Jupyter has no kernel named python3", REINSTALL)
         return
     program = shutil.which(spec.argv[0]) or spec.argv[0]
     # ipykernel's own spec says just "python", which Jupyter takes as the Python it runs in.
     own = spec.argv[0] in ("python", "python3", f"python3.{sys.version_info.minor}")
     if own or Path(program).absolute() == Path(sys.executable).absolute():
-        yield Finding("ok", "the kernel python3 is this environment's")
+        yield ok("the kernel python3 is this environment's")
     else:
-        yield Finding(
-            "problem",
+        yield problem(
             f"the kernel python3 runs {program}, not this environment",
             f"start it with make lab, or remove {spec.resource_dir}",
         )
@@ -203,11 +211,11 @@ def check_port() -> Iterator[Finding]:
             except OSError:
                 continue
         if port == 8888:
-            yield Finding("ok", "port 8888 is free")
+            yield ok("port 8888 is free")
         else:
-            yield Finding("note", f"port 8888 is in use; JupyterLab will take {port}")
+            yield note(f"port 8888 is in use; JupyterLab will take {port}")
         return
-    yield Finding("problem", "ports 8888 to 8938 are all in use", "make lab LAB_ARGS=--port=9999")
+    yield problem("ports 8888 to 8938 are all in use", "make lab LAB_ARGS=--port=9999")
 
 
 def check_write() -> Iterator[Finding]:
@@ -219,15 +227,15 @@ def check_write() -> Iterator[Finding]:
             except OSError:
                 refused.append(folder.relative_to(ROOT).as_posix())
     if refused:
-        yield Finding("problem", "cannot write in " + ", ".join(refused), f"chown -R $USER {ROOT}")
+        yield problem("cannot write in " + ", ".join(refused), f"chown -R $USER {ROOT}")
     else:
-        yield Finding("ok", "answers and progress can be written")
+        yield ok("answers and progress can be written")
 
 
 def check_nbgrader() -> Iterator[Finding]:
     path = ROOT / "nbgrader_config.py"
     if not path.is_file():
-        yield Finding("problem", "nbgrader_config.py is missing", "git checkout -- nbgrader_config.py")
+        yield problem("nbgrader_config.py is missing", "git checkout -- nbgrader_config.py")
         return
     try:
         from traitlets.config import PyFileConfigLoader
@@ -237,15 +245,14 @@ def check_nbgrader() -> Iterator[Finding]:
         config = PyFileConfigLoader(path.name, path=str(ROOT)).load_config()
     except Exception as error:
         why = f"{type(error).__name__}: {error}"
-        yield Finding("problem", f"nbgrader_config.py does not load: {why}", "git diff nbgrader_config.py")
+        yield problem(f"nbgrader_config.py does not load: {why}", "git diff nbgrader_config.py")
         return
     course = config.CourseDirectory
     folders = (course.get("source_directory"), course.get("release_directory"))
     if folders == ("solutions", "exercises"):
-        yield Finding("ok", "nbgrader reads solutions/ and writes exercises/")
+        yield ok("nbgrader reads solutions/ and writes exercises/")
     else:
-        yield Finding(
-            "problem",
+        yield problem(
             f"nbgrader_config.py names {folders[0]} and {folders[1]}, not solutions and exercises",
             "git diff nbgrader_config.py",
         )
@@ -253,14 +260,14 @@ def check_nbgrader() -> Iterator[Finding]:
 
 def check_tools() -> Iterator[Finding]:
     if shutil.which("git"):
-        yield Finding("ok", "git")
+        yield ok("git")
     else:
-        yield Finding("note", "git is missing; only the tests and instructors need it", "apt install git")
+        yield note("git is missing; only the tests need it", "apt install git")
     path, why = find_chromium()
     if path:
-        yield Finding("ok", f"Chromium for the browser tests: {path}")
+        yield ok(f"Chromium for the browser tests: {path}")
     else:
-        yield Finding("note", f"no Chromium ({why}); only the browser tests need it", CHROMIUM_FIX)
+        yield note(f"no Chromium ({why}); only the browser tests need it", CHROMIUM_FIX)
 
 
 def check_gpu() -> Iterator[Finding]:
@@ -271,7 +278,7 @@ def check_blas() -> Iterator[Finding]:
     for name in ("OPENBLAS_CORETYPE", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
         value = os.environ.get(name)
         if value:
-            yield Finding("note", f"{name}={value} is set: it changes how fast NumPy's matrix products are")
+            yield note(f"{name}={value} is set, which changes the speed of matrix products")
 
 
 CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
@@ -291,14 +298,14 @@ CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
 
 
 def examine() -> list[Finding]:
-    """Every finding, in order. A check that breaks is itself a problem, and the others still run."""
+    """Every finding, in order. A check that breaks is a problem; the others still run."""
     findings: list[Finding] = []
     for check in CHECKS:
         try:
             findings.extend(check())
         except Exception as error:
             what = f"{check.__name__} stopped with {type(error).__name__}: {error}"
-            findings.append(Finding("problem", what, f"make clean && {SETUP}"))
+            findings.append(problem(what, f"make clean && {SETUP}"))
     return findings
 
 
@@ -307,7 +314,9 @@ def examine() -> list[Finding]:
 
 def read_lock(path: Path) -> list[tuple[str, str, str]]:
     """(canonical name, version, environment marker or "") of every pin in a lock file."""
-    pattern = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;]+)\s*(?:;\s*(.*?))?\s*\\?$", re.M)
+    pattern = re.compile(
+        r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;]+)\s*(?:;\s*(.*?))?\s*\\?$", re.M
+    )
     return [(_canonical(n), v, (m or "").strip()) for n, v, m in pattern.findall(path.read_text())]
 
 

@@ -1,14 +1,14 @@
 """Fixtures and rules for every test: what happens to tests whose browser or GPU is not there.
 
-Such a test is counted in the closing line as "not run: no browser" or "not run: no GPU", which also turns the
-line yellow: a run that left something out never looks like a complete one. With CI=true a missing browser is a
-failure, since CI installs one. A machine without a GPU stays one, so GPU tests never fail for want of it.
+Such a test is counted in the closing line as "not run: no browser" or "not run: no GPU", which
+also turns that line yellow: a run that left something out never looks like a complete one. With
+CI=true a missing browser is a failure, since CI installs one. A machine without a GPU stays one,
+so GPU tests never fail for want of it.
 """
 
 from __future__ import annotations
 
 import os
-from collections import Counter
 
 import pytest
 
@@ -49,7 +49,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def _not_run(report: pytest.CollectReport | pytest.TestReport) -> str | None:
-    """"browser" or "GPU" if this report is about a test left out for want of it."""
+    """What this test lacks, "browser" or "GPU", if it was left out for that."""
     if report.skipped and isinstance(report.longrepr, tuple) and NOT_RUN in report.longrepr[2]:
         return report.longrepr[2].partition(NOT_RUN)[2].partition(" ")[0]
     return None
@@ -66,7 +66,7 @@ def pytest_report_teststatus(
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    counts = Counter({what: len(terminalreporter.stats.get(NOT_RUN + what, ())) for what in _missing})
-    for what, count in counts.items():
+    for what, why in _missing.items():
+        count = len(terminalreporter.stats.get(NOT_RUN + what, ()))
         if count:
-            terminalreporter.write_line(f"{NOT_RUN}{what}: {count} ({_missing[what]})", yellow=True)
+            terminalreporter.write_line(f"{NOT_RUN}{what}: {count} ({why})", yellow=True)
