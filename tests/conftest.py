@@ -65,6 +65,7 @@ def pytest_report_teststatus(
     return NOT_RUN + what, what[0], (f"NOT RUN: no {what}", {"yellow": True})
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for what, why in _missing.items():
         count = len(terminalreporter.stats.get(NOT_RUN + what, ()))
