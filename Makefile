@@ -47,11 +47,11 @@ help:  ## list these commands
 lab: $(READY)  ## learner: set everything up and open the course (GPU=1 adds CuPy)
 	@$(PY) -m course.start_page
 	@$(if $(filter 1,$(GPU)),$(PY) -m course.doctor --gpu)
-	@echo "Opening JupyterLab on course/start.ipynb. Stop it with Ctrl-C, twice."
+	@echo "Opening JupyterLab on the start page. It stops with Ctrl-C, twice."
 	@VIRTUAL_ENV="$(CURDIR)/.venv" PATH="$(CURDIR)/.venv/bin:$$PATH" \
 	    JUPYTER_CONFIG_PATH="$(CURDIR)/course/jupyter:$$JUPYTER_CONFIG_PATH" \
 	    $(PY) -m jupyterlab --ServerApp.root_dir="$(CURDIR)" \
-	    --LabApp.default_url=/lab/tree/course/start.ipynb $(ROOT_ARGS) $(LAB_ARGS)
+	    --LabApp.default_url=/lab/tree/course/start.ipynb --log-level=WARN $(ROOT_ARGS) $(LAB_ARGS)
 
 setup: $(READY)  ## set everything up, open nothing (GPU=1 adds CuPy)
 	@echo "Ready. Next: make lab"

@@ -1,4 +1,4 @@
-"""The promise to a learner: a fitted y = 2x - 1 in the browser within five minutes of `git clone`."""
+"""The promise to a learner: y = 2x - 1 fitted in the browser within five minutes of `git clone`."""
 
 from __future__ import annotations
 
