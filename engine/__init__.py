@@ -1,0 +1,165 @@
+"""The engine: tensors, gradients, graphs and Keras-style training, small enough to read.
+
+    import engine as tf
+
+Names, arguments and meaning are TensorFlow's. Where to start reading: `tensor`, then `dispatch`,
+then `tape`, then `function`. See DESIGN in the README for the order of all modules.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from engine import config, errors, nest
+from engine.devices import device
+from engine.dispatch import init_scope
+from engine.dtypes import (
+    DType,
+    as_dtype,
+    bfloat16,
+    complex64,
+    complex128,
+    float16,
+    float32,
+    float64,
+    int8,
+    int16,
+    int32,
+    int64,
+    string,
+    uint8,
+    uint16,
+    uint32,
+    uint64,
+)
+from engine.dtypes import bool_ as bool
+from engine.function import function
+from engine.ops import linalg, nn, operators, random
+from engine.ops.array import (
+    broadcast_to,
+    concat,
+    expand_dims,
+    gather,
+    one_hot,
+    rank,
+    reshape,
+    shape,
+    size,
+    squeeze,
+    stack,
+    transpose,
+    unstack,
+)
+from engine.ops.creation import constant, convert_to_tensor, eye, fill, linspace, ones, zeros
+from engine.ops.creation import range_ as range
+from engine.ops.elementwise import (
+    abs,
+    add,
+    add_n,
+    cast,
+    ceil,
+    clip_by_value,
+    cos,
+    divide,
+    equal,
+    exp,
+    floor,
+    greater,
+    greater_equal,
+    identity,
+    less,
+    less_equal,
+    logical_and,
+    logical_not,
+    logical_or,
+    maximum,
+    minimum,
+    multiply,
+    negative,
+    not_equal,
+    ones_like,
+    pow,
+    round,
+    sigmoid,
+    sign,
+    sin,
+    sqrt,
+    square,
+    stop_gradient,
+    subtract,
+    tanh,
+    truediv,
+    where,
+    zeros_like,
+)
+from engine.ops.linalg import matmul
+from engine.ops.reduce import (
+    argmax,
+    argmin,
+    reduce_all,
+    reduce_any,
+    reduce_max,
+    reduce_mean,
+    reduce_min,
+    reduce_sum,
+)
+from engine.spec import TensorShape, TensorSpec
+from engine.tape import GradientTape, UnconnectedGradients
+from engine.tensor import Tensor
+from engine.variable import Variable
+
+newaxis = None
+__version__ = "0.1.0"
+
+_LATER = ("keras", "math")  # loaded when first used
+
+_TF1 = {
+    "Session": "call operations directly: they run at once; wrap what must run as a graph in tf.function",
+    "InteractiveSession": "call operations directly: they run at once",
+    "placeholder": "make it an argument of a Python function; decorate that with tf.function",
+    "get_variable": "make it with tf.Variable(initial_value, name=...)",
+    "global_variables_initializer": "leave it out: a tf.Variable has its value from the start",
+    "global_variables": "ask the model or layer for .variables",
+    "trainable_variables": "ask the model or layer for .trainable_variables",
+    "assign": "call variable.assign(value)",
+    "assign_add": "call variable.assign_add(value)",
+    "gradients": "record with tf.GradientTape() as tape, then tape.gradient(target, sources)",
+    "get_default_graph": "use tf.function; fn.get_concrete_function(...).graph shows its graph",
+    "variable_scope": "keep variables as attributes of an object",
+    "layers": "use tf.keras.layers",
+    "losses": "use tf.keras.losses",
+    "metrics": "use tf.keras.metrics",
+    "to_float": "use tf.cast(x, tf.float32)",
+    "to_int32": "use tf.cast(x, tf.int32)",
+    "log": "use tf.math.log",
+    "random_normal": "use tf.random.normal",
+    "random_uniform": "use tf.random.uniform",
+    "set_random_seed": "use tf.random.set_seed",
+    "truncated_normal": "use tf.random.truncated_normal",
+    "div": "use tf.divide, or the operator /",
+    "enable_eager_execution": "leave it out: eager is the default",
+    "disable_eager_execution": "leave it out; use tf.function for graphs",
+    "app": "use plain Python, argparse for flags",
+    "flags": "use argparse",
+    "contrib": "it was dissolved in TensorFlow 2; the course shows the parts it covers",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        return importlib.import_module(f"engine.{name}")
+    if name in _TF1:
+        raise AttributeError(
+            f"tf.{name} belongs to TensorFlow 1 and does not exist here. Instead, {_TF1[name]}."
+        )
+    import difflib
+
+    here = [public for public in globals() if not public.startswith("_")]
+    near = difflib.get_close_matches(name, [*here, *_LATER], n=1)
+    advice = f" Did you mean tf.{near[0]}?" if near else " dir(tf) lists what there is."
+    raise AttributeError(f"The engine has no tf.{name}.{advice}")
+
+
+def __dir__() -> list[str]:
+    return sorted([public for public in globals() if not public.startswith("_")] + list(_LATER))

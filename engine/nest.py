@@ -1,0 +1,97 @@
+"""Nested structures: lists, tuples, named tuples and dicts, with anything else as a leaf.
+
+Gradients, function arguments and datasets all speak of "a structure of tensors"; this module is the
+one place that knows how to take such a structure apart and put it together again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+
+def is_nested(structure: Any) -> bool:
+    """True for a list, tuple or dict (or a subclass), False for a leaf such as None or a tensor."""
+    return isinstance(structure, (list, tuple, Mapping))
+
+
+def _children(structure: Any) -> Iterable[Any]:
+    if isinstance(structure, Mapping):
+        return [structure[key] for key in sorted(structure)]
+    return structure
+
+
+def flatten(structure: Any) -> list[Any]:
+    """The leaves from left to right; dicts are read in the order of their sorted keys.
+
+    >>> flatten({"b": [1, 2], "a": (3, None)})
+    [3, None, 1, 2]
+    """
+    if not is_nested(structure):
+        return [structure]
+    return [leaf for child in _children(structure) for leaf in flatten(child)]
+
+
+def _rebuild(structure: Any, children: list[Any]) -> Any:
+    """A structure of the same type and keys as `structure`, holding `children`."""
+    if isinstance(structure, Mapping):
+        by_key = dict(zip(sorted(structure), children, strict=True))
+        ordered = {key: by_key[key] for key in structure}
+        return ordered if type(structure) is dict else type(structure)(ordered)  # type: ignore[call-arg]
+    if hasattr(structure, "_fields"):  # a named tuple takes its fields one by one
+        return type(structure)(*children)
+    return type(structure)(children)
+
+
+def pack_sequence_as(structure: Any, leaves: Iterable[Any]) -> Any:
+    """The inverse of `flatten`: `leaves` arranged like `structure`.
+
+    Raises:
+      ValueError: when the number of leaves is not that of the structure.
+
+    >>> pack_sequence_as({"b": [0, 0], "a": 0}, [1, 2, 3])
+    {'b': [2, 3], 'a': 1}
+    """
+    leaves = list(leaves)
+    wanted = len(flatten(structure))
+    if len(leaves) != wanted:
+        raise ValueError(f"The structure has {wanted} leaves, but {len(leaves)} were given.")
+    supply = iter(leaves)
+
+    def build(part: Any) -> Any:
+        if not is_nested(part):
+            return next(supply)
+        return _rebuild(part, [build(child) for child in _children(part)])
+
+    return build(structure)
+
+
+def assert_same_structure(first: Any, second: Any) -> None:
+    """Raises ValueError or TypeError, naming both, unless the two are nested in the same way.
+
+    >>> assert_same_structure([1, (2,)], [3, (4,)])
+    """
+    if is_nested(first) != is_nested(second):
+        raise ValueError(f"The structures differ: {first!r} against {second!r}.")
+    if not is_nested(first):
+        return
+    if isinstance(first, Mapping) != isinstance(second, Mapping):
+        raise TypeError(f"The structures differ in type: {type(first)} against {type(second)}.")
+    if isinstance(first, Mapping) and sorted(first) != sorted(second):
+        raise ValueError(f"The keys differ: {sorted(first)} against {sorted(second)}.")
+    if len(first) != len(second):
+        raise ValueError(f"The lengths differ: {len(first)} against {len(second)}.")
+    for one, other in zip(_children(first), _children(second), strict=True):
+        assert_same_structure(one, other)
+
+
+def map_structure(function: Callable[..., Any], *structures: Any) -> Any:
+    """Applies `function` leaf by leaf to structures nested alike; the result is nested like the first.
+
+    >>> map_structure(lambda a, b: a + b, {"x": 1, "y": [2]}, {"x": 10, "y": [20]})
+    {'x': 11, 'y': [22]}
+    """
+    for other in structures[1:]:
+        assert_same_structure(structures[0], other)
+    rows = zip(*(flatten(structure) for structure in structures), strict=True)
+    return pack_sequence_as(structures[0], [function(*row) for row in rows])

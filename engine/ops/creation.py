@@ -1,0 +1,310 @@
+"""Tensors out of Python numbers, nested lists, NumPy arrays and nothing.
+
+The rules for dtypes: Python ints become int32, floats float32, bools bool; NumPy arrays keep their
+dtype. A Python number next to a tensor takes the tensor's dtype, unless that would lose its fraction.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from engine import devices, dtypes, nest
+from engine.errors import InvalidArgumentError
+from engine.spec import TensorShape, show
+from engine.tensor import Tensor, describe
+from engine.variable import Variable
+
+_INT32 = np.iinfo(np.int32)
+
+
+def _python_array(value: Any) -> Any:
+    """A NumPy array of a Python value, in the dtype Python numbers have in the engine."""
+    leaves = nest.flatten(value)
+    if any(isinstance(leaf, (np.generic, np.ndarray)) for leaf in leaves):
+        return np.array(value)
+    kinds = {bool if isinstance(leaf, bool) else type(leaf) for leaf in leaves}
+    if len(kinds) > 1 and (bool in kinds or str in kinds or bytes in kinds):
+        names = ", ".join(sorted(kind.__name__ for kind in kinds))
+        raise TypeError(
+            f"One tensor holds one kind of value, but {describe(value)} mixes {names}. "
+            "Convert the values to one type first."
+        )
+    try:
+        array = np.array(value)
+    except ValueError:
+        raise ValueError(
+            f"A tensor is rectangular: all lists at one depth have the same length. {_ragged(value)} "
+            "Pad the shorter ones."
+        ) from None
+    if array.dtype.kind in "US":
+        encoded = np.empty(array.shape, object)
+        encoded[...] = [
+            leaf.encode() if isinstance(leaf, str) else leaf for leaf in leaves
+        ] if array.ndim == 1 else np.char.encode(array, "utf-8").astype(object)  # fmt: skip
+        return encoded
+    if array.dtype == np.int64 or (array.dtype.kind in "uO" and kinds <= {int}):
+        if array.size and (array.max() > _INT32.max or array.min() < _INT32.min):
+            raise ValueError(
+                f"{describe(value)} does not fit int32, the dtype of Python ints. "
+                "Pass dtype=tf.int64."
+            )
+        return array.astype(np.int32)
+    if array.dtype == np.float64:
+        return array.astype(np.float32)
+    return array
+
+
+def _ragged(value: Any, path: str = "") -> str:
+    """Says which two neighbours of a ragged list differ, and in what."""
+    if not isinstance(value, (list, tuple)):
+        return ""
+    sizes = [len(part) if isinstance(part, (list, tuple)) else None for part in value]
+    for i, size in enumerate(sizes[1:], start=1):
+        if size != sizes[0]:
+            first = "a number" if sizes[0] is None else f"{sizes[0]} elements"
+            other = "a number" if size is None else f"{size} elements"
+            return f"Here element {path}[0] has {first} and element {path}[{i}] has {other}."
+    return next((text for i, part in enumerate(value) if (text := _ragged(part, f"{path}[{i}]"))), "")
+
+
+def _to_array(value: Any, dtype: dtypes.DType | None, hint: dtypes.DType | None) -> Any:
+    """A new NumPy array. `dtype` is a demand, `hint` a wish that gives way to a loss of information."""
+    if value is None:
+        raise ValueError("None cannot be converted to a tensor. Did a function forget its return?")
+    if isinstance(value, (np.ndarray, np.generic)):
+        array = np.array(value)
+        dtypes.of_numpy(array.dtype)
+        if array.dtype.kind in "US":
+            array = _python_array(array.tolist())
+    elif isinstance(value, (bool, int, float, complex, str, bytes, list, tuple, range)):
+        wanted = dtype or hint
+        if type(value) in (int, float) and wanted is not None and (
+            wanted.is_differentiable or (type(value) is int and wanted.is_integer)
+        ):  # fmt: skip
+            return _checked_scalar(value, wanted)  # the frequent case: x * 2.0
+        array = _big_ints(value) if wanted is not None else None
+        if array is None:
+            array = _python_array(value)
+    elif hasattr(value, "__array__"):
+        array = np.array(value.__array__())
+    else:
+        raise TypeError(f"A tensor cannot be made from {describe(value)}.")
+    target = dtype or hint
+    if target is None or array.dtype == target.as_numpy_dtype:
+        return array
+    given = dtypes.of_numpy(array.dtype)
+    if not _may_become(given, target):
+        advice = "tf.cast(value, dtype) drops the fraction on purpose; tf.cast the tensor otherwise"
+        raise TypeError(f"{describe(value)} cannot become a {target.name} tensor ({advice}).")
+    return array.astype(target.as_numpy_dtype)
+
+
+def _big_ints(value: Any) -> Any:
+    """Python ints as int64, which a wished-for dtype then narrows; None if it is anything else."""
+    array = np.array(value) if not isinstance(value, (str, bytes)) and _all_int(value) else None
+    return array if array is not None and array.dtype.kind in "iu" else None
+
+
+def _all_int(value: Any) -> bool:
+    leaves = nest.flatten(value) if not isinstance(value, range) else value
+    return bool(leaves) and all(type(leaf) is int for leaf in leaves)
+
+
+def _checked_scalar(value: Any, dtype: dtypes.DType) -> Any:
+    try:
+        return np.asarray(value, dtype.as_numpy_dtype)
+    except OverflowError:
+        raise ValueError(
+            f"{value} does not fit {dtype.name} ({dtype.min} to {dtype.max})."
+        ) from None
+
+
+def _may_become(given: dtypes.DType, target: dtypes.DType) -> bool:
+    """Whether a value of one dtype converts to another without being asked: no fraction is lost."""
+    order = {"bool": 0, "uint": 1, "int": 1, "float": 2, "complex": 3}
+    if given.kind == target.kind:
+        return True
+    if "bool" in (given.kind, target.kind) or "string" in (given.kind, target.kind):
+        return False
+    return order[given.kind] <= order[target.kind]
+
+
+def convert(value: Any, dtype: Any = None, hint: dtypes.DType | None = None) -> Tensor:
+    """The value as a Tensor. Tensors pass through, variables are read, the rest is copied.
+
+    Raises:
+      InvalidArgumentError: when a tensor has another dtype than the one demanded.
+      TypeError, ValueError: for values that no tensor can hold, with the reason.
+    """
+    if isinstance(value, Variable):
+        value = value.value()
+    wanted = None if dtype is None else dtypes.as_dtype(dtype)
+    if isinstance(value, Tensor):
+        if wanted is not None and value.dtype is not wanted:
+            raise InvalidArgumentError(
+                f"A {wanted.name} tensor was expected, but {describe(value)} was given. "
+                f"Convert it with tf.cast(x, tf.{wanted.name})."
+            )
+        return value
+    if isinstance(value, TensorShape):
+        value = value.as_list()
+    if isinstance(value, (list, tuple)) and any(
+        isinstance(leaf, (Tensor, Variable)) for leaf in nest.flatten(value)
+    ):
+        from engine.ops.array import stack
+
+        first = next(x for x in nest.flatten(value) if isinstance(x, (Tensor, Variable)))
+        return stack([convert(part, dtype, hint or first.dtype) for part in value])
+    return Tensor(devices.place(_to_array(value, wanted, hint)))
+
+
+def convert_like(value: Any, other: Any) -> Tensor:
+    """The value as a Tensor that takes the dtype of `other` if it has none of its own."""
+    if isinstance(value, Tensor):
+        return value
+    return convert(value, hint=other.dtype)
+
+
+def convert_together(*values: Any) -> list[Tensor]:
+    """All values as tensors: Python numbers and arrays take the dtype of the first tensor among them."""
+    lead = next((v for v in values if isinstance(v, (Tensor, Variable))), None)
+    if lead is None:
+        lead = next((v for v in values if isinstance(v, (np.ndarray, np.generic))), values[0])
+        lead = convert(lead)
+    return [convert(value, hint=lead.dtype) for value in values]
+
+
+def constant(value: Any, dtype: Any = None, shape: Any = None, name: str | None = None) -> Tensor:
+    """An immutable tensor with the given values, copied.
+
+    Args:
+      value: a number, a nested list, a NumPy array, a string.
+      dtype: demanded element type; by default int32, float32, bool, or that of the array.
+      shape: the values are reshaped to it; a single value is repeated.
+
+    Raises:
+      ValueError: for ragged lists, numbers that do not fit, or values that do not fill `shape`.
+      TypeError: when the dtype would lose information.
+
+    >>> constant([[1, 2], [3, 4], [5, 6]]).shape
+    TensorShape([3, 2])
+    """
+    del name
+    if isinstance(value, (Tensor, Variable)):
+        return convert(value, dtype)
+    tensor = convert(value, dtype)
+    if shape is None:
+        return tensor
+    dims = TensorShape(shape).as_list()
+    array = tensor._array
+    if array.size == 1:
+        return Tensor(devices.namespace(array).broadcast_to(array.reshape(()), dims).copy())
+    if array.size != TensorShape(dims).num_elements():
+        raise ValueError(f"{array.size} values were given for shape {show(tuple(dims))}.")
+    return Tensor(array.reshape(dims))
+
+
+def convert_to_tensor(
+    value: Any, dtype: Any = None, dtype_hint: Any = None, name: str | None = None
+) -> Tensor:
+    """The value as a Tensor; a Tensor is returned as it is. See `constant` for the rules.
+
+    >>> convert_to_tensor([1.0, 2.0]).dtype
+    tf.float32
+    """
+    del name
+    return convert(value, dtype, None if dtype_hint is None else dtypes.as_dtype(dtype_hint))
+
+
+def _dims_of(shape: Any) -> tuple[int, ...]:
+    if isinstance(shape, (Tensor, Variable)):
+        shape = np.asarray(convert(shape).numpy()).reshape(-1).tolist()
+    if isinstance(shape, (int, np.integer)):
+        shape = [shape]
+    dims = tuple(TensorShape([int(size) for size in shape]).as_list())
+    return dims  # type: ignore[return-value]
+
+
+def fill(dims: Any, value: Any, name: str | None = None) -> Tensor:
+    """A tensor of shape `dims` in which every element is `value`.
+
+    >>> fill([2, 2], 7).numpy().tolist()
+    [[7, 7], [7, 7]]
+    """
+    del name
+    scalar = convert(value)
+    xp = devices.namespace(scalar._array)
+    return Tensor(xp.full(_dims_of(dims), scalar._array))
+
+
+def _filled(shape: Any, value: int, dtype: Any) -> Tensor:
+    numpy_dtype = dtypes.as_dtype(dtype).as_numpy_dtype
+    return Tensor(devices.scope_namespace().full(_dims_of(shape), value, numpy_dtype))
+
+
+def zeros(shape: Any, dtype: Any = dtypes.float32, name: str | None = None) -> Tensor:
+    """A tensor of zeros.
+
+    >>> zeros([2, 3]).shape
+    TensorShape([2, 3])
+    """
+    del name
+    return _filled(shape, 0, dtype)
+
+
+def ones(shape: Any, dtype: Any = dtypes.float32, name: str | None = None) -> Tensor:
+    """A tensor of ones.
+
+    >>> ones([2]).numpy().tolist()
+    [1.0, 1.0]
+    """
+    del name
+    return _filled(shape, 1, dtype)
+
+
+def eye(
+    num_rows: int, num_columns: int | None = None, dtype: Any = dtypes.float32, name: str | None = None
+) -> Tensor:
+    """The identity matrix, shape `(num_rows, num_columns or num_rows)`.
+
+    >>> eye(2).numpy().tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
+    """
+    del name
+    xp = devices.scope_namespace()
+    return Tensor(xp.eye(num_rows, num_columns, dtype=dtypes.as_dtype(dtype).as_numpy_dtype))
+
+
+def range_(
+    start: Any, limit: Any = None, delta: Any = 1, dtype: Any = None, name: str | None = None
+) -> Tensor:
+    """Numbers from `start` up to, not including, `limit`, in steps of `delta`. Public as `tf.range`.
+
+    >>> range_(3).numpy().tolist(), range_(3, 9, 3).numpy().tolist()
+    ([0, 1, 2], [3, 6])
+    """
+    del name
+    if limit is None:
+        start, limit = 0, start
+    parts = [v.item() if isinstance(v, Tensor) else v for v in (start, limit, delta)]
+    if dtype is None:
+        tensors = [v for v in (start, limit, delta) if isinstance(v, Tensor)]
+        floats = any(isinstance(v, (float, np.floating)) for v in parts)
+        found = tensors[0].dtype if tensors else dtypes.float32 if floats else dtypes.int32
+    else:
+        found = dtypes.as_dtype(dtype)
+    return Tensor(devices.scope_namespace().arange(*parts, dtype=found.as_numpy_dtype))
+
+
+def linspace(start: Any, stop: Any, num: int, name: str | None = None) -> Tensor:
+    """`num` evenly spaced numbers from `start` to `stop`, both included.
+
+    >>> linspace(0.0, 1.0, 3).numpy().tolist()
+    [0.0, 0.5, 1.0]
+    """
+    del name
+    first, last = convert_together(start, stop)
+    xp = devices.namespace(first._array)
+    return Tensor(xp.linspace(first._array, last._array, int(num), dtype=first._array.dtype))

@@ -1,0 +1,79 @@
+"""Products of matrices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engine import spec
+from engine.dispatch import apply, primitive, same_dtype
+from engine.errors import InvalidArgumentError
+from engine.ops.array import transpose
+from engine.ops.creation import convert_together
+from engine.spec import TensorSpec, show
+from engine.tensor import Tensor
+
+
+def _matmul_spec(a: TensorSpec, b: TensorSpec) -> TensorSpec:
+    same_dtype("matmul", a, b)
+    if a.dims is None or b.dims is None:
+        return TensorSpec(None, a.dtype)
+    if len(a.dims) < 2 or len(b.dims) < 2:
+        raise InvalidArgumentError(
+            f"matmul: two tensors of rank 2 or more were expected, but shapes {show(a.dims)} and "
+            f"{show(b.dims)} were given. Make a vector a row or a column with tf.expand_dims, or use "
+            "tf.linalg.matvec."
+        )
+    if a.dims[-1] is not None and b.dims[-2] is not None and a.dims[-1] != b.dims[-2]:
+        raise InvalidArgumentError(
+            f"matmul: shapes {show(a.dims)} and {show(b.dims)} do not fit: the last axis of the first "
+            f"has size {a.dims[-1]}, the last but one of the second {b.dims[-2]}; they must be equal. "
+            "Transpose one of the two, or check which axis holds the features."
+        )
+    batch = spec.broadcast(a.dims[:-2], b.dims[:-2], "matmul")
+    assert batch is not None
+    return TensorSpec((*batch, a.dims[-2], b.dims[-1]), a.dtype)
+
+
+_MATMUL = primitive(
+    "matmul",
+    lambda xp, a, b: xp.matmul(a, b),
+    _matmul_spec,
+    vjp=(
+        lambda dy, y, a, b: apply(_MATMUL, dy, swap_last(b)),
+        lambda dy, y, a, b: apply(_MATMUL, swap_last(a), dy),
+    ),
+)
+
+
+def swap_last(x: Tensor) -> Tensor:
+    """Every matrix of a stack transposed."""
+    axes = list(range(x.ndim))
+    axes[-2:] = axes[-1:-3:-1]
+    return transpose(x, axes)
+
+
+def matmul(
+    a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = False, name: str | None = None
+) -> Tensor:
+    """The matrix product of the last two axes; axes before them are a batch and are broadcast.
+
+    Shapes: `(..., n, k)` and `(..., k, m)` give `(..., n, m)`.
+
+    Raises:
+      InvalidArgumentError: for a rank below 2, sizes that do not fit, or different dtypes.
+
+    >>> matmul([[1.0, 2.0]], [[3.0], [4.0]]).numpy().tolist()
+    [[11.0]]
+    """
+    a, b = convert_together(a, b)
+    if a.ndim < 2 or b.ndim < 2 or a.dtype is not b.dtype:
+        _matmul_spec(a.spec, b.spec)
+    return apply(_MATMUL, swap_last(a) if transpose_a else a, swap_last(b) if transpose_b else b)
+
+
+def matvec(a: Any, b: Any, transpose_a: bool = False, name: str | None = None) -> Tensor:
+    """A matrix times a vector: `(..., n, k)` and `(..., k)` give `(..., n)`."""
+    from engine.ops.array import expand_dims, squeeze
+
+    a, b = convert_together(a, b)
+    return squeeze(matmul(a, expand_dims(b, -1), transpose_a=transpose_a), -1)

@@ -1,0 +1,64 @@
+"""Gives Tensor and Variable the Python operators. Imported once, for what it does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engine.ops import array, elementwise, linalg
+from engine.tensor import Tensor
+from engine.variable import Variable
+
+_BINARY = {
+    "add": elementwise.add,
+    "sub": elementwise.subtract,
+    "mul": elementwise.multiply,
+    "truediv": elementwise.divide,
+    "floordiv": elementwise.floordiv,
+    "mod": elementwise.floormod,
+    "pow": elementwise.pow,
+    "matmul": linalg.matmul,
+    "and": elementwise.logical_and,
+    "or": elementwise.logical_or,
+    "xor": elementwise.logical_xor,
+}
+_COMPARE = {
+    "lt": elementwise.less,
+    "le": elementwise.less_equal,
+    "gt": elementwise.greater,
+    "ge": elementwise.greater_equal,
+}
+_UNARY = {
+    "neg": elementwise.negative,
+    "abs": elementwise.abs,
+    "invert": elementwise.logical_not,
+}
+
+
+def _forward(operation: Any) -> Any:
+    return lambda self, other: operation(self, other)
+
+
+def _reflected(operation: Any) -> Any:
+    return lambda self, other: operation(other, self)
+
+
+def _equal(self: Any, other: Any) -> Any:
+    return False if other is None else elementwise.equal(self, other)
+
+
+def _not_equal(self: Any, other: Any) -> Any:
+    return True if other is None else elementwise.not_equal(self, other)
+
+
+for _class in (Tensor, Variable):
+    for _name, _operation in _BINARY.items():
+        setattr(_class, f"__{_name}__", _forward(_operation))
+        setattr(_class, f"__r{_name}__", _reflected(_operation))
+    for _name, _operation in _COMPARE.items():
+        setattr(_class, f"__{_name}__", _forward(_operation))
+    for _name, _operation in _UNARY.items():
+        setattr(_class, f"__{_name}__", lambda self, _operation=_operation: _operation(self))
+    _class.__pos__ = lambda self: self  # type: ignore[attr-defined]
+    _class.__eq__ = _equal  # type: ignore[assignment]
+    _class.__ne__ = _not_equal  # type: ignore[assignment]
+    _class.__getitem__ = array.getitem  # type: ignore[attr-defined]

@@ -1,0 +1,181 @@
+"""Many elements to one: sums, means, extremes, and where they are.
+
+`axis` names the axes that disappear; without it all do. `keepdims=True` leaves them with size 1, which
+is what the derivatives use to stretch a cotangent back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from engine import dtypes
+from engine.dispatch import NOT_DIFFERENTIABLE, apply, primitive
+from engine.errors import InvalidArgumentError
+from engine.ops.array import _EXPAND, broadcast_like, size
+from engine.ops.creation import convert
+from engine.ops.elementwise import cast, divide, equal, sqrt, square
+from engine.spec import TensorSpec, normalize_axis
+from engine.tensor import Tensor
+
+Axes = tuple[int, ...]
+
+
+def _reduced(x: TensorSpec, axes: Axes, keepdims: bool, dtype: dtypes.DType | None = None) -> TensorSpec:
+    assert x.dims is not None
+    kept = [
+        1 if i in axes else d for i, d in enumerate(x.dims) if keepdims or i not in axes
+    ]  # fmt: skip
+    return TensorSpec(kept, dtype or x.dtype)
+
+
+def _stretch(reduced: Tensor, like: Tensor, axes: Axes, keepdims: bool) -> Tensor:
+    """A reduced tensor, brought back to the shape of `like` by repetition."""
+    wide = reduced if keepdims or not axes else apply(_EXPAND, reduced, axes=axes)
+    return broadcast_like(wide, like)
+
+
+def _sum_vjp(dy: Tensor, y: Tensor, x: Tensor, *, axes: Axes, keepdims: bool) -> Tensor:
+    return _stretch(dy, x, axes, keepdims)
+
+
+def _extreme_vjp(dy: Tensor, y: Tensor, x: Tensor, *, axes: Axes, keepdims: bool) -> Tensor:
+    """Elements that tie for the extreme share the cotangent evenly."""
+    hit = cast(equal(x, _stretch(y, x, axes, keepdims)), dy.dtype)
+    count = apply(_SUM, hit, axes=axes, keepdims=True)
+    return _stretch(dy, x, axes, keepdims) * hit / count
+
+
+def _reduction(name: str, method: str, vjp: Any, dtype: dtypes.DType | None = None) -> Any:
+    def kernel(xp: Any, x: Any, *, axes: Axes, keepdims: bool) -> Any:
+        if method in ("sum", "prod") and x.dtype.kind in "iu":
+            return getattr(xp, method)(x, axis=axes, keepdims=keepdims, dtype=x.dtype)
+        if method in ("max", "min") and x.size == 0:
+            low = dtypes.of_numpy(x.dtype)
+            edge = (-float("inf"), float("inf")) if low.is_floating else (low.min, low.max)
+            initial = x.dtype.type(edge[0] if method == "max" else edge[1])
+            return getattr(xp, method)(x, axis=axes, keepdims=keepdims, initial=initial)
+        return getattr(xp, method)(x, axis=axes, keepdims=keepdims)
+
+    def spec(x: TensorSpec, *, axes: Axes, keepdims: bool) -> TensorSpec:
+        return _reduced(x, axes, keepdims, dtype)
+
+    return primitive(name, kernel, spec, vjp=vjp)
+
+
+_SUM = _reduction("reduce_sum", "sum", (_sum_vjp,))
+_MAX = _reduction("reduce_max", "max", (_extreme_vjp,))
+_MIN = _reduction("reduce_min", "min", (_extreme_vjp,))
+_ALL = _reduction("reduce_all", "all", NOT_DIFFERENTIABLE, dtypes.bool_)
+_ANY = _reduction("reduce_any", "any", NOT_DIFFERENTIABLE, dtypes.bool_)
+
+
+def _axes(axis: Any, x: Tensor, what: str) -> Axes:
+    if x.shape.rank is None:
+        raise InvalidArgumentError(f"{what} needs a tensor whose rank is known.")
+    if axis is None:
+        return tuple(range(x.ndim))
+    listed = [int(a) for a in axis] if isinstance(axis, (list, tuple)) else [int(axis)]
+    axes = sorted(normalize_axis(a, x.ndim, what) for a in listed)
+    if len(set(axes)) < len(axes):
+        raise InvalidArgumentError(f"{what}: axis {listed} names an axis twice.")
+    return tuple(axes)
+
+
+def _public(record: Any, name: str, text: str, check: Callable[[Tensor], None] | None = None) -> Any:
+    def op(input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None) -> Tensor:
+        x = convert(input_tensor)
+        if check is not None:
+            check(x)
+        return apply(record, x, axes=_axes(axis, x, record.name), keepdims=bool(keepdims))
+
+    op.__name__ = op.__qualname__ = name
+    op.__doc__ = (
+        f"{text}\n\n    `axis`: an int, a list, or None for all; those axes disappear unless `keepdims`.\n    "
+    )
+    return op
+
+
+def _needs_bool(x: Tensor) -> None:
+    if not x.dtype.is_bool:
+        raise InvalidArgumentError(
+            f"reduce_all and reduce_any work on bool tensors, but {x.dtype.name} was given. "
+            "Compare first, for example x != 0."
+        )
+
+
+reduce_sum = _public(_SUM, "reduce_sum", "The sum of the elements along the axes; 0 for none.")
+reduce_max = _public(_MAX, "reduce_max", "The largest element along the axes.")
+reduce_min = _public(_MIN, "reduce_min", "The smallest element along the axes.")
+reduce_all = _public(_ALL, "reduce_all", "True where all elements along the axes are.", _needs_bool)
+reduce_any = _public(_ANY, "reduce_any", "True where an element along the axes is.", _needs_bool)
+
+
+def reduce_mean(
+    input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None
+) -> Tensor:
+    """The mean of the elements along the axes. Integers give an integer, rounded towards zero.
+
+    `axis`: an int, a list, or None for all; those axes disappear unless `keepdims`.
+
+    >>> reduce_mean([[1.0, 2.0], [3.0, 4.0]], axis=0).numpy().tolist()
+    [2.0, 3.0]
+    """
+    x = convert(input_tensor)
+    total = reduce_sum(x, axis, keepdims)
+    wide, narrow = x.shape.num_elements(), total.shape.num_elements()
+    if wide is not None and narrow:
+        count = convert(wide // narrow, hint=x.dtype)
+    else:  # sizes known only when the graph runs, or nothing left to divide
+        count = cast(divide(size(x), size(total)), x.dtype)
+    return cast(divide(total, count), x.dtype)
+
+
+def reduce_variance(
+    input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None
+) -> Tensor:
+    """The mean squared distance from the mean (divided by n, not n - 1)."""
+    x = convert(input_tensor)
+    return reduce_mean(square(x - reduce_mean(x, axis, True)), axis, keepdims)
+
+
+def reduce_std(
+    input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None
+) -> Tensor:
+    """The square root of `reduce_variance`."""
+    return sqrt(reduce_variance(input_tensor, axis, keepdims))
+
+
+def _locate(name: str, method: str) -> Any:
+    def kernel(xp: Any, x: Any, *, axis: int, dtype: dtypes.DType) -> Any:
+        return xp.asarray(getattr(xp, method)(x, axis)).astype(dtype.as_numpy_dtype)
+
+    def spec(x: TensorSpec, *, axis: int, dtype: dtypes.DType) -> TensorSpec:
+        return _reduced(x, (axis,), False, dtype)
+
+    return primitive(name, kernel, spec, vjp=NOT_DIFFERENTIABLE)
+
+
+_ARGMAX, _ARGMIN = _locate("argmax", "argmax"), _locate("argmin", "argmin")
+
+
+def argmax(
+    input: Any, axis: int = 0, output_type: Any = dtypes.int64, name: str | None = None
+) -> Tensor:
+    """The position of the largest element along `axis`; the first of several.
+
+    >>> argmax([[1, 5, 2], [7, 0, 3]], axis=1).numpy().tolist()
+    [1, 0]
+    """
+    x = convert(input)
+    where = normalize_axis(int(axis or 0), x.ndim, "argmax")
+    return apply(_ARGMAX, x, axis=where, dtype=dtypes.as_dtype(output_type))
+
+
+def argmin(
+    input: Any, axis: int = 0, output_type: Any = dtypes.int64, name: str | None = None
+) -> Tensor:
+    """The position of the smallest element along `axis`; the first of several."""
+    x = convert(input)
+    where = normalize_axis(int(axis or 0), x.ndim, "argmin")
+    return apply(_ARGMIN, x, axis=where, dtype=dtypes.as_dtype(output_type))

@@ -1,0 +1,390 @@
+"""GradientTape: reverse-mode differentiation over the log of what happened.
+
+While a tape is open, `dispatch.apply` writes a log. `gradient` walks that log backwards from the
+target and asks each primitive for its vjp (vector-Jacobian product). Those are ordinary operations:
+with another tape open they are logged too, which is all that a second derivative needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from engine import nest
+from engine.dispatch import Log, Primitive, context
+from engine.ops.array import getitem, reshape, stack, sum_like
+from engine.ops.creation import convert
+from engine.ops.elementwise import ones_like, zeros_like
+from engine.tensor import Tensor, describe
+from engine.variable import Variable
+
+
+class UnconnectedGradients:
+    """What `gradient` returns for a source that the target does not depend on."""
+
+    NONE = "none"
+    ZERO = "zero"
+
+
+class GradientTape:
+    """Records operations for differentiation.
+
+    Args:
+      persistent: allow more than one call of `gradient`. The log is then kept until the tape is deleted.
+      watch_accessed_variables: watch every trainable variable that is read.
+
+    >>> import engine as tf
+    >>> x = tf.constant(3.0)
+    >>> with tf.GradientTape() as tape:
+    ...     tape.watch(x)
+    ...     y = x * x
+    >>> tape.gradient(y, x).numpy().item()
+    6.0
+    """
+
+    def __init__(self, persistent: bool = False, watch_accessed_variables: bool = True):
+        self._persistent = bool(persistent)
+        self.watches_variables = bool(watch_accessed_variables)
+        self._log: Log | None = None
+        self._recording = False
+        self._used = False
+        self._start_over()
+
+    def _start_over(self) -> None:
+        self._leaves: dict[int, tuple[int, Any]] = {}  # id of what is watched -> (position, object)
+        self._spans: list[tuple[int, int]] = []  # finished stretches of recording
+        self._since = 0
+
+    # --- recording ------------------------------------------------------------------------------
+
+    def __enter__(self) -> GradientTape:
+        if self._recording:
+            raise ValueError("This tape is recording already; a tape is entered once at a time.")
+        self._push()
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        if self._recording:
+            self._pop()
+
+    def _push(self) -> None:
+        if context.log is None:
+            # A tape that is resumed after the outermost one closed goes on in its own log.
+            context.log = self._log if self._log is not None else Log()
+        if self._log is not None and self._log is not context.log:
+            raise ValueError("A tape cannot be resumed inside another tape that was opened later.")
+        self._log = context.log
+        self._log.tapes.append(self)
+        self._log.tapes_seen += 1
+        self._since = len(self._log.entries)
+        self._recording = True
+
+    def _pop(self) -> None:
+        log = self._log
+        assert log is not None
+        log.tapes.remove(self)
+        self._spans.append((self._since, len(log.entries)))
+        self._recording = False
+        if not log.tapes and context.log is log:
+            context.log = None
+
+    def watch(self, tensor: Any) -> None:
+        """Records what is computed from these tensors or variables. Needed for constants."""
+        if self._log is None:
+            raise ValueError("watch: open the tape first, with `with tf.GradientTape() as tape:`.")
+        for item in nest.flatten(tensor):
+            if id(item) in self._leaves:
+                continue
+            if isinstance(item, Variable):
+                position = self._log.variable_leaf(item)
+            elif isinstance(item, Tensor):
+                position = self._log.leaf(item)
+            else:
+                raise ValueError(
+                    f"watch: a tensor or variable was expected, but {describe(item)} was given. "
+                    "Convert it with tf.constant first, and compute with that constant."
+                )
+            self._leaves[id(item)] = (position, item)
+
+    def watched_variables(self) -> tuple[Variable, ...]:
+        """The variables watched so far, in the order of their creation."""
+        found = [item for _, item in self._leaves.values() if isinstance(item, Variable)]
+        return tuple(sorted(found, key=lambda variable: variable._order))
+
+    def stop_recording(self) -> _Pause:
+        """A `with` block in which nothing is recorded by this tape."""
+        if not self._recording:
+            raise ValueError("stop_recording: this tape is not recording.")
+        return _Pause(self)
+
+    def reset(self) -> None:
+        """Forgets everything recorded and watched so far."""
+        recording = self._recording
+        if recording:
+            self._pop()
+        self._log = None
+        self._used = False
+        self._start_over()
+        if recording:
+            self._push()
+
+    # --- differentiation ------------------------------------------------------------------------
+
+    def gradient(
+        self,
+        target: Any,
+        sources: Any,
+        output_gradients: Any = None,
+        unconnected_gradients: str = UnconnectedGradients.NONE,
+    ) -> Any:
+        """The derivative of the sum of all `target` elements with respect to each source.
+
+        Args:
+          target: a tensor, or a structure of tensors whose gradients are added.
+          sources: a structure of tensors and variables; the result is nested alike.
+          output_gradients: cotangents for the targets, ones by default.
+          unconnected_gradients: 'none' gives None for a source without influence, 'zero' zeros.
+
+        Returns:
+          For each source a tensor of its shape, or None.
+
+        Raises:
+          RuntimeError: at the second call on a tape that is not persistent.
+        """
+        if self._log is None:
+            raise RuntimeError(
+                "gradient: this tape recorded nothing; compute the target inside `with`."
+            )
+        if self._used and not self._persistent:
+            raise RuntimeError(
+                "gradient: a tape that is not persistent gives one gradient, and it was asked before. "
+                "Ask for all sources in one call, or open it with tf.GradientTape(persistent=True)."
+            )
+        if unconnected_gradients not in (UnconnectedGradients.NONE, UnconnectedGradients.ZERO):
+            raise ValueError(
+                f"unconnected_gradients must be 'none' or 'zero', not {unconnected_gradients!r}."
+            )
+        if self._recording and not self._persistent:
+            self._pop()  # what follows is not part of what this tape differentiates
+        self._used = True
+        targets = [convert(t) if not isinstance(t, Tensor) else t for t in nest.flatten(target)]
+        seeds = (
+            nest.flatten(output_gradients)
+            if output_gradients is not None
+            else [None] * len(targets)
+        )
+        if len(seeds) != len(targets):
+            raise ValueError(
+                f"{len(seeds)} output_gradients were given for {len(targets)} targets."
+            )
+        leaves = nest.flatten(sources)
+        found = self._backward(targets, seeds, leaves)
+        if unconnected_gradients == UnconnectedGradients.ZERO:
+            found = [
+                zeros_like(source) if g is None else g
+                for g, source in zip(found, leaves, strict=True)
+            ]
+        if not self._persistent:
+            self._log = None  # the log, and all it holds, dies here unless another tape shares it
+        return nest.pack_sequence_as(sources, found)
+
+    def _position(self, item: Any) -> int:
+        assert self._log is not None
+        watched = self._leaves.get(id(item))
+        if watched is not None:
+            return watched[0]
+        if isinstance(item, Variable):
+            return -1
+        if not isinstance(item, Tensor):
+            raise TypeError(
+                f"gradient: a source must be a tensor or a variable, but {describe(item)} was given. "
+                "Make it a tf.constant or tf.Variable, watch it, and compute with that."
+            )
+        position = self._log.position(item)
+        if position >= 0 and self._log.entries[position] is None and self._log.tapes_seen > 1:
+            return -1 if not self._is_output(position) else position
+        return position
+
+    def _is_output(self, position: int) -> bool:
+        """Whether a position without entry belongs to an operation with several outputs."""
+        assert self._log is not None
+        for entry in self._log.entries[position + 1 :]:
+            if entry is not None:
+                return type(entry[4]) is tuple and any(
+                    self._log.position(part) == position for part in entry[4]
+                )
+        return False
+
+    def _depends(self, sources: list[int], end: int) -> list[bool]:
+        """For each position up to `end`: does it depend on one of the sources, as this tape saw it?"""
+        assert self._log is not None
+        entries = self._log.entries
+        spans = [*self._spans, (self._since, end)] if self._recording else self._spans
+        depends = [False] * end
+        watched = set(sources)
+        for position in watched:
+            if position < end:
+                depends[position] = True
+        for start, stop in spans:
+            for position in range(start, min(stop, end)):
+                entry = entries[position]
+                if entry is None or depends[position]:
+                    continue
+                for source in entry[2]:
+                    if source >= 0 and depends[source]:
+                        depends[position] = True
+                        if type(entry[4]) is tuple:
+                            first = position - len(entry[4]) + 1
+                            depends[first:position] = [True] * (len(entry[4]) - 1)
+                        break
+        return depends
+
+    def _backward(self, targets: list[Tensor], seeds: list[Any], sources: list[Any]) -> list[Any]:
+        log = self._log
+        assert log is not None
+        entries = log.entries
+        wanted = [self._position(source) for source in sources]
+        roots = [self._position(t) if t.dtype.is_differentiable else -1 for t in targets]
+        end = max(roots, default=-1) + 1
+        depends = self._depends([p for p in wanted if p >= 0], end)
+        if log.tapes_seen > 1:  # another tape's leaves are in this log too: keep to our own
+            ours = self._depends([position for position, _ in self._leaves.values()], end)
+            depends = [a and b for a, b in zip(depends, ours, strict=True)]
+        cotangents: dict[int, Tensor] = {}
+        for target, seed, root in zip(targets, seeds, roots, strict=True):
+            if root >= 0 and depends[root]:
+                seed = ones_like(target) if seed is None else convert(seed, hint=target.dtype)
+                _add_to(cotangents, root, _fit(seed, target))
+        result: dict[int, Tensor] = {}
+        asked = set(wanted)
+        stops = min((p for p in wanted if p >= 0), default=end)
+        for position in range(end - 1, stops - 1, -1):
+            entry = entries[position]
+            if position in asked and position in cotangents:
+                result[position] = cotangents[position]
+            if entry is None or not depends[position]:
+                continue
+            primitive, attrs, inputs_at, inputs, output = entry
+            if type(output) is tuple:
+                first = position - len(output) + 1
+                parts = [cotangents.pop(first + i, None) for i in range(len(output))]
+                if all(part is None for part in parts):
+                    continue
+                for i, part in enumerate(parts):
+                    if part is not None and first + i in asked:
+                        result[first + i] = part
+                dy: Any = tuple(
+                    zeros_like(out) if part is None else part
+                    for out, part in zip(output, parts, strict=True)
+                )
+            else:
+                dy = cotangents.pop(position, None)
+                if dy is None:
+                    continue
+            _propagate(primitive, attrs, inputs_at, inputs, output, dy, depends, cotangents)
+        return [result.get(p, cotangents.get(p)) if p >= 0 else None for p in wanted]
+
+    # --- jacobians ------------------------------------------------------------------------------
+
+    def jacobian(
+        self, target: Any, sources: Any, unconnected_gradients: str = UnconnectedGradients.NONE
+    ) -> Any:
+        """All first derivatives: for each source a tensor of shape `target.shape + source.shape`."""
+        y = convert(target)
+        count = y.shape.num_elements()
+        if count is None:
+            raise ValueError("jacobian needs a target whose shape is fully known.")
+        if not self._persistent and count > 1 and self._recording:
+            self._pop()
+        leaves, rows = nest.flatten(sources), []
+        persistent, self._persistent = self._persistent, True
+        try:
+            for i in range(count):
+                seed = [0.0] * count
+                seed[i] = 1.0
+                cotangent = reshape(convert(seed, y.dtype), y.shape.as_list())
+                rows.append(self.gradient(y, leaves, cotangent, unconnected_gradients))
+        finally:
+            self._persistent = persistent
+        if not persistent:
+            self._log = None
+        columns = []
+        for k, leaf in enumerate(leaves):
+            if not rows or rows[0][k] is None:
+                columns.append(None)
+            else:
+                dims = y.shape.as_list() + convert(leaf).shape.as_list()
+                columns.append(reshape(stack([row[k] for row in rows]), dims))
+        return nest.pack_sequence_as(sources, columns)
+
+    def batch_jacobian(self, target: Any, source: Any, unconnected_gradients: str = "none") -> Any:
+        """The jacobian of each example on its own: `(b, n...)` and `(b, m...)` give `(b, n..., m...)`.
+
+        Example i of the target must depend on example i of the source only.
+        """
+        y, x = convert(target), convert(source)
+        if y.ndim < 1 or x.ndim < 1 or y.shape[0] != x.shape[0]:
+            raise ValueError(
+                f"batch_jacobian: target and source must share their first axis, the batch, but have "
+                f"shapes {y.shape} and {x.shape}."
+            )
+        full = self.jacobian(target, source, unconnected_gradients)
+        if full is None:
+            return None
+        middle = (slice(None),) * (y.ndim - 1)
+        return stack([getitem(full, (i, *middle, i)) for i in range(int(y.shape[0]))])
+
+
+class _Pause:
+    def __init__(self, tape: GradientTape):
+        self._tape = tape
+
+    def __enter__(self) -> None:
+        self._tape._pop()
+
+    def __exit__(self, *exception: Any) -> None:
+        self._tape._push()
+
+
+def _fit(cotangent: Tensor, to: Tensor) -> Tensor:
+    """Un-broadcasts: a cotangent has the shape of the tensor it belongs to."""
+    have, want = cotangent._dims, to._dims
+    if have == want and (have is None or None not in have):
+        return cotangent
+    return sum_like(cotangent, to)
+
+
+def _add_to(cotangents: dict[int, Tensor], position: int, value: Tensor) -> None:
+    before = cotangents.get(position)
+    cotangents[position] = value if before is None else before + value
+
+
+def _propagate(
+    primitive: Primitive,
+    attrs: Any,
+    inputs_at: list[int],
+    inputs: tuple[Tensor, ...],
+    output: Any,
+    dy: Any,
+    depends: list[bool],
+    cotangents: dict[int, Tensor],
+) -> None:
+    """Hands the cotangent of one operation's output on to its inputs."""
+    rules: Any = primitive.vjp
+    if rules is None:
+        raise LookupError(
+            f"{primitive.name} has no derivative rule, so no gradient flows through it."
+        )
+    if callable(rules):  # one function for all inputs, where they are computed together
+        every = rules(dy, output, *inputs, **attrs)
+        rules = [_constant_rule(value) for value in every]
+    for at, tensor, rule in zip(inputs_at, inputs, rules, strict=False):
+        if at < 0 or not depends[at] or rule is None:
+            continue
+        value = rule(dy, output, *inputs, **attrs)
+        if value is not None:
+            _add_to(cotangents, at, _fit(value, tensor))
+
+
+def _constant_rule(value: Any) -> Callable[..., Any]:
+    return lambda *inputs, **attrs: value

@@ -1,0 +1,184 @@
+"""Variable: the one thing in the engine that changes.
+
+A variable is a box with a tensor in it. Reading gives the tensor; assigning puts another one in. Inside
+a graph, a read becomes an input and an assignment an update that is applied when the call ends.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+from engine import dtypes
+from engine.dispatch import Log, context, init_scope
+from engine.errors import InvalidArgumentError
+from engine.spec import TensorShape, TensorSpec, compatible, show
+from engine.tensor import Reference, Tensor
+
+_created = itertools.count()
+
+
+class Variable:
+    """A tensor-shaped box with a value that can be replaced.
+
+    Args:
+      initial_value: a tensor, array or number, or a function without arguments that returns one.
+      trainable: whether gradient tapes watch it of their own accord.
+      name: used in messages and by optimizers; 'Variable' by default.
+      dtype: of the value; by default that of `initial_value`.
+      shape: the shape every value must fit; sizes may be None. By default that of `initial_value`.
+
+    >>> import engine as tf
+    >>> w = tf.Variable(1.0, name="w")
+    >>> w.assign_add(2.0).numpy().item()
+    3.0
+    """
+
+    __array_priority__ = 100
+    __hash__ = None  # type: ignore[assignment]  # == compares values; use v.ref() as a key
+
+    def __init__(
+        self,
+        initial_value: Any,
+        trainable: bool = True,
+        name: str | None = None,
+        dtype: Any = None,
+        shape: Any = None,
+    ):
+        from engine.ops.creation import convert  # operators of Variable end in ops, which end here
+
+        if context.builder is not None:
+            context.builder.variable_created(name or "Variable")
+        with init_scope():
+            value = initial_value() if callable(initial_value) else initial_value
+            tensor = convert(value, dtype)
+            if tensor._dims is None or not hasattr(tensor, "_array"):
+                raise ValueError("A variable needs an initial value that is known now.")
+            self._array = tensor._array
+        self._dims = tensor._dims if shape is None else TensorShape(shape).dims
+        self.dtype: dtypes.DType = tensor.dtype
+        self.name = f"{name or 'Variable'}:0"
+        self.trainable = bool(trainable)
+        self._order = next(_created)
+        self._check(tensor, "Variable")
+
+    def _check(self, tensor: Tensor, what: str) -> None:
+        if tensor.dtype is not self.dtype:
+            raise InvalidArgumentError(
+                f"{what}: variable {self.name!r} holds {self.dtype.name}, but {tensor.dtype.name} was "
+                f"given. Convert it with tf.cast(value, tf.{self.dtype.name})."
+            )
+        if not compatible(self._dims, tensor._dims):
+            raise ValueError(
+                f"{what}: variable {self.name!r} has shape {show(self._dims)}, but a value of shape "
+                f"{show(tensor._dims)} was given. Reshape it, or make the variable with shape=None sizes."
+            )
+
+    @property
+    def shape(self) -> TensorShape:
+        """The shape every value fits; sizes may be None."""
+        return TensorShape(self._dims)
+
+    @property
+    def ndim(self) -> int:
+        """The rank."""
+        return len(self.shape)
+
+    @property
+    def spec(self) -> TensorSpec:
+        """Shape and dtype as a TensorSpec."""
+        return TensorSpec(self._dims, self.dtype)
+
+    @property
+    def device(self) -> str:
+        """Where the value is."""
+        return Tensor(self._array).device
+
+    def value(self) -> Tensor:
+        """The tensor in the box. An open tape that watches the variable notes the read."""
+        builder = context.builder
+        tensor = Tensor(self._array) if builder is None else builder.read(self)
+        log = context.log
+        if log is not None:
+            self._mark(tensor, log)
+        return tensor
+
+    def _mark(self, tensor: Tensor, log: Log) -> None:
+        if self.trainable and self.dtype.is_differentiable:
+            for tape in log.tapes:
+                if tape.watches_variables:
+                    tape.watch(self)
+        position = log.variables.get(id(self))
+        if position is not None:
+            tensor._node = log.base + position
+
+    def read_value(self) -> Tensor:
+        """The same as `value()`."""
+        return self.value()
+
+    def numpy(self) -> Any:
+        """The value as a NumPy array, a copy."""
+        return self.value().numpy()
+
+    def assign(self, value: Any) -> Variable:
+        """Replaces the value; shape and dtype must fit. Returns the variable."""
+        from engine.ops.creation import convert_like
+
+        return self._store(convert_like(value, self), "assign")
+
+    def assign_add(self, delta: Any) -> Variable:
+        """Adds `delta` to the value."""
+        return self._store(self.value() + delta, "assign_add")
+
+    def assign_sub(self, delta: Any) -> Variable:
+        """Subtracts `delta` from the value."""
+        return self._store(self.value() - delta, "assign_sub")
+
+    def _store(self, tensor: Tensor, what: str) -> Variable:
+        self._check(tensor, what)
+        builder = context.builder
+        if builder is None:
+            self._array = tensor._array
+        else:
+            builder.assign(self, tensor)
+        return self
+
+    def ref(self) -> Reference:
+        """A hashable handle, for use as a dictionary key."""
+        return Reference(self)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        return self.value().__array__(dtype, copy)
+
+    def __bool__(self) -> bool:
+        return bool(self.value())
+
+    def __int__(self) -> int:
+        return int(self.value())
+
+    def __float__(self) -> float:
+        return float(self.value())
+
+    def __index__(self) -> int:
+        return self.value().__index__()
+
+    def __len__(self) -> int:
+        return len(self.value())
+
+    def __iter__(self) -> Any:
+        return iter(self.value())
+
+    def __format__(self, spec: str) -> str:
+        return format(self.value(), spec) if spec else str(self)
+
+    def __deepcopy__(self, memo: Any) -> Variable:
+        return Variable(Tensor(self._array), self.trainable, self.name[:-2], shape=self._dims)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Variable, (self.numpy(), self.trainable, self.name[:-2], self.dtype, self._dims)
+
+    def __repr__(self) -> str:
+        values = repr(Tensor(self._array)).split("numpy=", 1)[1]
+        return (
+            f"<tf.Variable '{self.name}' shape={self.shape} dtype={self.dtype.name}, numpy={values}"
+        )
