@@ -1,0 +1,1 @@
+"""The course: lesson notebooks, the widgets they use (`course.lab`), and the list of chapters."""

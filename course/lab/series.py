@@ -1,0 +1,90 @@
+"""One named line of a loss curve: it keeps every point, and thins them out for drawing."""
+
+from __future__ import annotations
+
+import io
+from array import array
+
+import numpy as np
+
+MAX_POINTS = 400
+# Okabe-Ito: eight colours that stay apart with every common form of colour blindness.
+COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
+
+
+class Series:
+    """Points (x, y) in growing arrays of doubles."""
+
+    def __init__(self) -> None:
+        self.xs, self.ys = array("d"), array("d")
+
+    def append(self, x: float, y: float) -> None:
+        self.xs.append(x)
+        self.ys.append(y)
+
+    def decimated(self, limit: int = MAX_POINTS) -> tuple[np.ndarray, np.ndarray]:
+        """At most `limit` points: of each run of neighbours, the lowest and the highest.
+
+        A spike or a NaN of a single epoch therefore stays visible, however long the run is.
+        """
+        xs, ys = np.array(self.xs), np.array(self.ys)
+        if len(xs) <= limit:
+            return xs, ys
+        runs = np.array_split(np.arange(len(xs)), limit // 2 - 1)
+        keep = {0, len(xs) - 1}
+        for run in runs:
+            values = ys[run]
+            keep.update((int(run[np.argmin(values)]), int(run[np.argmax(values)])))
+        index = np.array(sorted(keep))
+        return xs[index], ys[index]
+
+    def packed(self) -> dict[str, bytes]:
+        """The drawn points as float32 bytes: small to send, and NaN survives."""
+        xs, ys = self.decimated()
+        return {"x": xs.astype("<f4").tobytes(), "y": ys.astype("<f4").tobytes()}
+
+
+def colours_and_dashes(names: list[str]) -> dict[str, tuple[str, bool]]:
+    """name -> (colour, dashed): `val_loss` has the colour of `loss`, dashed."""
+    bases = list(dict.fromkeys(name.removeprefix("val_") for name in names))
+    return {
+        name: (
+            COLOURS[bases.index(name.removeprefix("val_")) % len(COLOURS)],
+            name.startswith("val_"),
+        )
+        for name in names
+    }
+
+
+def figure_png(series: dict[str, Series], title: str, unit: str, log_scale: bool) -> bytes:
+    """The curve as a PNG, drawn without pyplot so that no figure is left open."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.4, 3.0), dpi=110, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    for name, (colour, dashed) in colours_and_dashes(list(series)).items():
+        xs, ys = series[name].decimated()
+        style = "--" if dashed else "-"
+        axes.plot(xs, ys, style, color=colour, label=name, linewidth=1.8)
+        axes.annotate(
+            f"{ys[-1]:.4g}",
+            (xs[-1], ys[-1]),
+            (4, 0),
+            textcoords="offset points",
+            color=colour,
+            fontsize=8,
+            va="center",
+            annotation_clip=False,
+        )
+    if log_scale:
+        axes.set_yscale("log", nonpositive="mask")
+    axes.set_title(title, loc="left", fontsize=11)
+    axes.set_xlabel(unit)
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return buffer.getvalue()
