@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 try:
@@ -101,7 +101,7 @@ def _attempts() -> Iterator[tuple[str, float, float, datetime]]:
     for line in lines:
         try:
             attempt = json.loads(line)
-            when = datetime.fromtimestamp(float(attempt["time"]), tz=timezone.utc)
+            when = datetime.fromtimestamp(float(attempt["time"]), tz=UTC)
             yield str(attempt["task"]), float(attempt["points"]), float(attempt["max"]), when
         except (ValueError, TypeError, KeyError, OverflowError, OSError):
             continue

@@ -2,7 +2,7 @@
 
 import json
 import multiprocessing
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import pytest
 
@@ -30,7 +30,7 @@ def test_nothing_is_there_before_the_first_attempt(progress_file):
 
 
 def test_the_best_points_are_kept_with_the_attempts_and_the_last_time():
-    before = datetime.now(timezone.utc)
+    before = datetime.now(UTC)
     for points in (1, 3, 2):
         store.record("01.rank.rank_of", points, 3)
     store.record("01.quiz", 4, 5)
@@ -38,7 +38,7 @@ def test_the_best_points_are_kept_with_the_attempts_and_the_last_time():
     assert set(results) == {"01.rank.rank_of", "01.quiz"}
     best = results["01.rank.rank_of"]
     assert (best.points, best.max_points, best.attempts) == (3, 3, 3)
-    assert before <= best.last <= datetime.now(timezone.utc)
+    assert before <= best.last <= datetime.now(UTC)
 
 
 def test_concurrent_writers_lose_no_attempt_and_tear_no_line(progress_file):
@@ -69,9 +69,17 @@ def test_a_torn_line_costs_itself_and_nothing_else(progress_file):
 
 @pytest.mark.parametrize(
     "line",
-    ["", "[]", "null", "12", '{"task": "x"}', '{"task": "x", "points": "many", "max": 1, "time": 1}',
-     '{"task": "x", "points": 1, "max": 1, "time": 1e30}', "\x00\xff"],
-)  # fmt: skip
+    [
+        "",
+        "[]",
+        "null",
+        "12",
+        '{"task": "x"}',
+        '{"task": "x", "points": "many", "max": 1, "time": 1}',
+        '{"task": "x", "points": 1, "max": 1, "time": 1e30}',
+        "\x00\xff",
+    ],
+)
 def test_a_foreign_line_is_passed_over(progress_file, line):
     store.record("a.b.c", 1, 1)
     with progress_file.open("ab") as file:

@@ -1,0 +1,210 @@
+"""Calling a learner's function so that nothing it does spoils the check: exceptions, endless
+loops, floods of output, changed inputs. It protects against accidents, not against attacks."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import ctypes
+import io
+import linecache
+import os
+import signal
+import sys
+import sysconfig
+import threading
+import time
+import types
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from graders.compare import identical
+from graders.show import clean
+
+PRINTED = 2_000
+"""How many characters of what a learner prints are kept."""
+
+_HERE = os.path.dirname(os.path.abspath(__file__))
+_NOT_THEIRS = tuple(
+    folder + os.sep
+    for folder in (
+        _HERE,
+        os.path.join(os.path.dirname(_HERE), "engine"),
+        sysconfig.get_path("stdlib"),
+        sysconfig.get_path("purelib"),
+        sysconfig.get_path("platlib"),
+    )
+)
+
+
+class TimeIsUp(BaseException):
+    """Raised inside the learner's code; a BaseException, so `except Exception` lets it pass."""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What came of one call."""
+
+    value: Any = None
+    error: BaseException | None = None
+    line: str = ""
+    """Where the learner's own code raised: 'line 3: return lenn(x)'."""
+    timed_out: bool = False
+    printed: str = ""
+    mutated: bool = False
+    seconds: float = 0.0
+
+
+def run(function: Callable[..., Any], args: tuple[Any, ...], seconds: float) -> Ran:
+    """Call `function` with copies of `args`, for at most `seconds`.
+
+    A KeyboardInterrupt is the learner's own Stop and passes through. A single call into C code
+    that never returns to Python cannot be interrupted.
+    """
+    given = copy.deepcopy(args)
+    kept = copy.deepcopy(given)
+    out = _Bounded(PRINTED)
+    began = time.perf_counter()
+    ran: dict[str, Any] = {}
+    try:
+        with _captured(out), time_limit(seconds):
+            value = function(*given)
+            if isinstance(value, types.GeneratorType):
+                value.close()
+        ran["value"] = value
+        # A function that caught the alarm and returned took too long all the same.
+        ran["timed_out"] = time.perf_counter() - began >= seconds
+    except TimeIsUp as error:
+        ran.update(timed_out=True, line=own_line(error))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # SystemExit and the like must not end the learner's kernel
+        ran.update(error=error, line=own_line(error))
+    return Ran(
+        **ran,
+        printed=out.text(),
+        mutated=not identical(kept, given),
+        seconds=time.perf_counter() - began,
+    )
+
+
+def own_line(error: BaseException) -> str:
+    """The deepest line of the learner's own code that the exception came through."""
+    deepest = ""
+    step = error.__traceback__
+    while step is not None:
+        file = step.tb_frame.f_code.co_filename
+        theirs = file.startswith("<ipython") or not file.startswith(("<", *_NOT_THEIRS))
+        if theirs:
+            text = linecache.getline(file, step.tb_lineno).strip()
+            where = f"line {step.tb_lineno} of {step.tb_frame.f_code.co_name}"
+            deepest = f"{where}: {text}" if text else where
+        step = step.tb_next
+    return clean(deepest, width=160, lines=1)
+
+
+@contextlib.contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Raise TimeIsUp in this thread once the time is over, again and again until it gets through:
+    a bare `except:` in a loop may swallow the first ones."""
+    if threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer"):
+        return (yield from _by_alarm(seconds))
+    return (yield from _by_thread(seconds))
+
+
+def _by_alarm(seconds: float) -> Iterator[None]:
+    rings, tracing = 0, sys.gettrace()
+
+    def ring(signum: int, frame: types.FrameType | None) -> None:
+        nonlocal rings
+        rings += 1
+        if rings > 1 and frame is not None:  # swallowed once: raise in its `except` block as well
+            while frame is not None and frame.f_code.co_filename != __file__:
+                frame.f_trace = raise_at_next_line
+                frame = frame.f_back
+            sys.settrace(raise_at_next_line)
+        raise TimeIsUp
+
+    before = signal.signal(signal.SIGALRM, ring)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, seconds, 0.02)
+        yield
+    finally:
+        # An alarm may still ring between the end of the call and the first of these lines.
+        for quiet in (lambda: sys.settrace(tracing),
+                      lambda: signal.setitimer(signal.ITIMER_REAL, 0),
+                      lambda: signal.signal(signal.SIGALRM, before),
+                      lambda: sys.settrace(tracing)):  # fmt: skip
+            try:
+                quiet()
+            except TimeIsUp:
+                quiet()
+
+
+def raise_at_next_line(frame: types.FrameType, event: str, arg: Any) -> Any:
+    """A trace function that ends the learner's code wherever it next gets to."""
+    if event == "line" and frame.f_code.co_filename != __file__:
+        raise TimeIsUp
+    return raise_at_next_line
+
+
+def _by_thread(seconds: float) -> Iterator[None]:
+    """The same for other threads and for Windows; it cannot wake a call that sleeps."""
+    target, over = ctypes.c_ulong(threading.get_ident()), threading.Event()
+
+    def watch() -> None:
+        wait = seconds
+        while not over.wait(wait):
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(target, ctypes.py_object(TimeIsUp))
+            wait = 0.02
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(target, None)
+
+
+class _Bounded(io.TextIOBase):
+    """Keeps the beginning of what is written, and counts the rest."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit, self.kept, self.length, self.total = limit, [], 0, 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        room = self.limit - self.length
+        if room > 0:
+            self.kept.append(text[:room])
+            self.length += len(self.kept[-1])
+        self.total += len(text)
+        return len(text)
+
+    def text(self) -> str:
+        more = self.total - self.length
+        text = clean("".join(self.kept).rstrip("\n"))
+        return f"{text}\n... and {more:,} more characters" if more else text
+
+
+@contextlib.contextmanager
+def _captured(out: _Bounded) -> Iterator[None]:
+    """Standard output, standard error, warnings and displays of the call go to `out`."""
+    shell = sys.modules.get("IPython") and sys.modules["IPython"].get_ipython()
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(contextlib.redirect_stdout(out))
+        stack.enter_context(contextlib.redirect_stderr(out))
+        stack.enter_context(warnings.catch_warnings())
+        warnings.simplefilter("default")
+        if shell and hasattr(shell, "display_pub"):
+            from IPython.core.displaypub import CapturingDisplayPublisher
+
+            before, shell.display_pub = shell.display_pub, CapturingDisplayPublisher()
+            stack.callback(setattr, shell, "display_pub", before)
+        yield
