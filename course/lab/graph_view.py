@@ -18,10 +18,19 @@ from course.lab.layered import Layout, place
 
 NODE_H, VALUE_H, GAP_Y, MARGIN = 44, 16, 42, 12
 TEXT_LIMIT = 22
+KINDS = {"placeholder": "input", "constant": "constant", "variable": "variable"}
 
 
 def shortened(text: str, limit: int = TEXT_LIMIT) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def rounded(text: str) -> str:
+    """A number in at most six digits: 0.009999999776482582 is what float32 makes of 0.01."""
+    try:
+        return f"{float(text):.6g}"
+    except ValueError:
+        return text
 
 
 def graph_dict(graph: Any) -> dict[str, Any]:
@@ -35,7 +44,13 @@ def graph_dict(graph: Any) -> dict[str, Any]:
             f"GraphView draws a concrete function or its graph; got {what}. "
             "A tf.function has one graph per signature: pass fn.get_concrete_function(*args)."
         )
-    return graph.to_dict()
+    content = graph.to_dict()
+    # (variable, value number) pairs: what the graph assigns when it ends.
+    content["updates"] = {
+        graph.node_of(number).outputs[0]: variable.name.removesuffix(":0")
+        for variable, number in getattr(graph, "updates", ())
+    }
+    return content
 
 
 class GraphView(LabWidget):
@@ -59,6 +74,7 @@ class GraphView(LabWidget):
         super().__init__()
         content = graph_dict(graph)
         self._outputs = set(content["outputs"])
+        self._updates: dict[int, str] = content.get("updates", {})
         raw = content["nodes"]
         if values is not None and not isinstance(values, Mapping):
             if len(values) != len(raw):
@@ -73,12 +89,16 @@ class GraphView(LabWidget):
     def _described(self, node: Mapping[str, Any]) -> dict[str, Any]:
         """One node, with what the picture and the panel beside it say."""
         kind = "output" if node["id"] in self._outputs else "operation"
-        kind = {"placeholder": "input", "constant": "constant"}.get(node["op"], kind)
+        kind = KINDS.get(node["op"], kind)
         title, sub = node["op"], node["name"]
         if kind == "input":
             title, sub = node["name"], "input"
         elif kind == "constant":
-            title, sub = node.get("value") or node["name"], "constant"
+            title, sub = rounded(node.get("value") or node["name"]), "constant"
+        elif kind == "variable":
+            title, sub = node["name"], "variable"
+        elif node["id"] in self._updates:
+            sub = f"new {self._updates[node['id']]}"
         elif kind == "output":
             sub = "output"
         return {
@@ -88,13 +108,14 @@ class GraphView(LabWidget):
             "kind": kind,
             "title": shortened(title),
             "sub": "" if sub == title else shortened(sub),
+            "assigned": self._updates.get(node["id"], ""),
             "computed": self._values.get(node["id"], ""),
         }
 
     def _draw(self) -> str:
         by_id = {node["id"]: node for node in self.nodes}
         width = {key: self._node_width(node) for key, node in by_id.items()}
-        constants = {key for key, node in by_id.items() if node["kind"] == "constant"}
+        constants = {key for key, node in by_id.items() if node["kind"] in ("constant", "variable")}
         layout = place({key: node["inputs"] for key, node in by_id.items()}, width, constants)
         self._height = NODE_H + (VALUE_H if self._values else 0)
         edges = [

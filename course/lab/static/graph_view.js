@@ -45,6 +45,7 @@ function render({ model, el }) {
       ...(node.value ? row("value", html("code", {}, node.value)) : []),
       ...(reads.length ? row("reads", ...jumps(reads)) : []),
       ...(users(id).length ? row("read by", ...jumps(users(id))) : []),
+      ...(node.assigned ? row("assigned to", html("code", {}, node.assigned)) : []),
       ...(node.line ? row("written in", html("code", {}, node.line)) : []),
     ));
   }
@@ -63,13 +64,22 @@ function render({ model, el }) {
     if (!step) return void (saying.textContent = "Not started. Press “Next node” to run the graph one node at a time.");
     const node = nodes[step - 1];
     choose(String(node.id), false);
+    reveal(groups.get(String(node.id)));
     const names = node.inputs.map((input) => `\`${byId.get(String(input)).name}\``).join(" and ");
-    const what = { input: "is given from outside", constant: "was fixed while tracing" }[node.kind]
+    const what = { input: "is given from outside", constant: "was fixed while tracing", variable: "is read" }[node.kind]
       || `computes \`${node.op}\`` + (names ? ` from ${names}` : "");
     const result = node.computed ? `, and holds **${node.computed}**` : "";
     saying.replaceChildren(...rich(`Step ${step} of ${nodes.length}: \`${node.name}\` ${what}${result}.`));
   }
 
+  // Scroll the picture, and not the notebook around it.
+  function reveal(group) {
+    const box = group.getBoundingClientRect(), frame = picture.getBoundingClientRect();
+    if (box.top < frame.top) picture.scrollTop -= frame.top - box.top + 12;
+    if (box.bottom > frame.bottom) picture.scrollTop += box.bottom - frame.bottom + 12;
+    if (box.left < frame.left) picture.scrollLeft -= frame.left - box.left + 12;
+    if (box.right > frame.right) picture.scrollLeft += box.right - frame.right + 12;
+  }
   function beside(group, way) {
     const box = group.getBoundingClientRect();
     const level = [...groups.values()].filter((other) =>
@@ -100,7 +110,7 @@ function render({ model, el }) {
   slider.addEventListener("input", () => go(Number(slider.value)));
 
   stage(el, "txm-graph");
-  const key = ["input", "constant", "operation", "output"].map((kind) =>
+  const key = ["input", "variable", "constant", "operation", "output"].map((kind) =>
     html("span", { class: `kind ${kind}` }, kind));
   el.append(
     html("div", { class: "head" }, html("strong", {}, model.get("name")), html("span", { class: "key" }, ...key)),
