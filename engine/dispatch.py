@@ -42,7 +42,7 @@ class Primitive:
     name: str
     kernel: Callable[..., Any]
     spec: Callable[..., Any]
-    vjp: tuple[Callable[..., Any] | None, ...] | None = None
+    vjp: tuple[Callable[..., Any] | None, ...] | Callable[..., Any] | None = None
     ufunc: Callable[..., Any] | None = None
     quiet: bool = False
     stateful: bool = False

@@ -176,6 +176,7 @@ class Function:
         reduce_retracing: bool = False,
     ):
         functools.update_wrapper(self, python_function)
+        self.__name__: str = getattr(python_function, "__name__", "function")
         self.python_function = python_function
         self.input_signature = None if input_signature is None else tuple(input_signature)
         self._reduce_retracing = reduce_retracing

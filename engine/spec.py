@@ -64,7 +64,8 @@ class TensorShape:
 
     def num_elements(self) -> int | None:
         """The product of the sizes, or None when one is unknown."""
-        return element_count(self._dims) if self.is_fully_defined() else None
+        dims = self._dims
+        return None if dims is None or None in dims else element_count(dims)
 
     def is_compatible_with(self, other: Any) -> bool:
         """True when some tensor could have both shapes."""

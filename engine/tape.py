@@ -308,7 +308,7 @@ class GradientTape:
             self._persistent = persistent
         if not persistent:
             self._log = None
-        columns = []
+        columns: list[Any] = []
         for k, leaf in enumerate(leaves):
             if not rows or rows[0][k] is None:
                 columns.append(None)

@@ -24,14 +24,11 @@ def _call(graph: Graph, node: Node, names: dict[str, Any]) -> str:
     primitive = node.primitive
     assert isinstance(primitive, Primitive)
     arguments = [f"v{number}" for number in node.inputs]
-    ufunc = primitive.ufunc
+    ufunc: Any = primitive.ufunc
     if _matrix_product(graph, node):  # np.dot skips the checks matmul makes for stacks of matrices
         return f"np.dot({', '.join(arguments)})"
-    if (
-        isinstance(ufunc, np.ufunc)
-        and getattr(np, ufunc.__name__, None) is ufunc
-        and not node.attrs
-    ):
+    plain = isinstance(ufunc, np.ufunc) and getattr(np, ufunc.__name__, None) is ufunc
+    if plain and not node.attrs:
         return f"np.{ufunc.__name__}({', '.join(arguments)})"
     names[primitive.name] = primitive.kernel
     for key, value in node.attrs.items():

@@ -93,7 +93,7 @@ class SymbolicTensor(Tensor):
         self._spec = graph.specs[value_number]
 
     @property
-    def _array(self) -> Any:  # type: ignore[override]
+    def _array(self) -> Any:
         raise AttributeError(
             f"This tensor is symbolic: it stands for a value that the graph of {self.graph.name!r} will "
             "compute, and has no values while the function is traced. Inside a tf.function, .numpy(), "
@@ -171,4 +171,4 @@ class SymbolicTensor(Tensor):
         return str(self)
 
     def _repr_html_(self) -> str:
-        return f"<code>{str(self)}</code>"
+        return f"<code>{self!s}</code>"

@@ -96,7 +96,8 @@ class Layer:
     def __setattr__(self, name: str, value: Any) -> None:
         members = self.__dict__.setdefault("_members", {})
         if isinstance(value, (Variable, Layer)) or (
-            isinstance(value, (list, tuple)) and any(isinstance(v, (Variable, Layer)) for v in value)
+            isinstance(value, (list, tuple))
+            and any(isinstance(v, (Variable, Layer)) for v in value)
         ):
             members[name] = value
         else:
@@ -182,7 +183,7 @@ class Layer:
 
     def count_params(self) -> int:
         """The number of numbers in all weights."""
-        return sum(int(np.prod(variable.shape.as_list())) for variable in self.weights)
+        return sum(variable.shape.num_elements() or 0 for variable in self.weights)
 
     # --- running ------------------------------------------------------------------------------------
 

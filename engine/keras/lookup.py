@@ -30,7 +30,9 @@ def find(kind: str, identifier: Any, table: Mapping[str, Any], base: type | None
         plain = {name.lower().replace("_", ""): found for name, found in table.items()}
         found = plain.get(identifier.lower().replace("_", ""))
         if found is None:
-            raise ValueError(f"There is no {kind} named {identifier!r}.{nearest(identifier, table)}")
+            raise ValueError(
+                f"There is no {kind} named {identifier!r}.{nearest(identifier, table)}"
+            )
         return found() if isinstance(found, type) else found
     if isinstance(identifier, type) and base is not None and issubclass(identifier, base):
         return identifier()

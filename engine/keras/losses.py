@@ -136,5 +136,3 @@ def as_loss(identifier: Any) -> Loss:
     """The same as a Loss object."""
     found = get(identifier)
     return found if isinstance(found, Loss) else LossFunctionWrapper(found)
-
-

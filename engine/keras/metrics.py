@@ -84,10 +84,10 @@ class MeanMetricWrapper(Mean):
     """The mean of a function `f(y_true, y_pred)` over all examples."""
 
     def __init__(self, fn: Callable[..., Tensor], name: str | None = None, dtype: Any = "float32"):
-        super().__init__(name or getattr(fn, "__name__", "metric"), dtype)
+        super().__init__(name or str(getattr(fn, "__name__", "metric")), dtype)
         self.fn = fn
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
         """Adds a batch of targets and predictions."""
         super().update_state(self.fn(y_true, y_pred), sample_weight)
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from engine.keras.layer import Layer
 from engine.keras.lookup import unique_name
 from engine.keras.symbolic import Input, KerasTensor
@@ -16,7 +14,7 @@ from engine.tensor import Tensor
 __all__ = ["Input", "Model", "Sequential"]
 
 
-class Model(Trainer, Layer):
+class Model(Trainer):
     """A layer with compile, fit, evaluate and predict. Subclass it and define `call`.
 
     >>> import engine as tf
@@ -34,36 +32,6 @@ class Model(Trainer, Layer):
     def layers(self) -> list[Layer]:
         """The layers of the model."""
         return self.sublayers
-
-    @property
-    def input_shape(self) -> Any:
-        """The declared shape of the input with its batch axis, or None."""
-        return None
-
-    def adjust_input(self, array: Any) -> Any:
-        """Data in the shape and dtype the model declares: (n,) for a model of (None, 1) becomes (n, 1).
-
-        Raises:
-          ValueError: when the data cannot be meant for this model.
-        """
-        expected = self.input_shape
-        if expected is None:
-            return array
-        if array.ndim == len(expected) - 1 and expected[-1] == 1:
-            array = array[..., np.newaxis]
-        fits = array.ndim == len(expected) and all(
-            want is None or want == have
-            for want, have in zip(expected[1:], array.shape[1:], strict=True)
-        )
-        if not fits:
-            want = ", ".join("batch" if i == 0 else str(d) for i, d in enumerate(expected))
-            hint = ""
-            if array.ndim == len(expected) - 1 and array.shape == tuple(expected[1:]):
-                hint = " This looks like one example without its batch axis: use x[np.newaxis]."
-            raise ValueError(
-                f"Model {self.name!r} expects input of shape ({want}), but got {array.shape}.{hint}"
-            )
-        return array.astype(np.float32) if array.dtype.kind in "iub" else array
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """A layer by name or by index."""
@@ -94,7 +62,7 @@ class Model(Trainer, Layer):
         lines += [line for text in body for line in (text, _rule(widths, "├┼┤", "─"))][:-1]
         lines.append(_rule(widths, "└┴┘", "─"))
         total = self.count_params()
-        trained = sum(int(np.prod(v.shape.as_list())) for v in self.trainable_variables)
+        trained = sum(v.shape.num_elements() or 0 for v in self.trainable_variables)
         lines += [
             f" Total params: {total:,} ({_bytes(total)})",
             f" Trainable params: {trained:,} ({_bytes(trained)})",

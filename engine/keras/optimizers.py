@@ -74,7 +74,9 @@ class Optimizer:
         """The place of a variable in the order in which they were built."""
         return self._built_for[id(variable)]
 
-    def apply(self, grads: Sequence[Tensor | None], trainable_variables: Sequence[Variable]) -> None:
+    def apply(
+        self, grads: Sequence[Tensor | None], trainable_variables: Sequence[Variable]
+    ) -> None:
         """One step for all variables. A None gradient leaves its variable where it is.
 
         Raises:
@@ -142,5 +144,3 @@ def get(identifier: Any) -> Optimizer:
     if not isinstance(found, Optimizer):
         raise TypeError(f"An optimizer is given by its name or an instance, not by {identifier!r}.")
     return found
-
-

@@ -11,16 +11,16 @@ from engine.function import function
 from engine.keras import losses, metrics, optimizers
 from engine.keras.callbacks import CallbackList, History, ProgbarLogger
 from engine.keras.data import Batches, as_array, split
-from engine.ops.array import size
+from engine.keras.layer import Layer
+from engine.ops.array import shape
 from engine.ops.elementwise import cast
 from engine.tape import GradientTape
 from engine.tensor import Tensor
 
 
-class Trainer:
-    """The training half of a model; the other half is a Layer."""
+class Trainer(Layer):
+    """A layer that can be trained: the base of Model."""
 
-    name: str
     optimizer: Any = None
     loss: Any = None
     stop_training = False
@@ -80,7 +80,7 @@ class Trainer:
 
     def _update_metrics(self, loss: Tensor, y: Any, y_pred: Tensor) -> dict[str, Tensor]:
         # A batch counts as much as it has examples: the last one is often smaller.
-        count = size(y_pred) // size(y_pred[0]) if y_pred.shape[0] is None else y_pred.shape[0]
+        count = shape(y_pred)[0] if y_pred.shape[0] is None else y_pred.shape[0]  # type: ignore[index]
         weight = cast(count, loss.dtype) if isinstance(count, Tensor) else float(count)
         self._loss_tracker.update_state(loss, sample_weight=weight)
         for metric in self._user_metrics:
@@ -91,21 +91,21 @@ class Trainer:
         """One batch: predict, measure, differentiate, move. Override it for training of your own."""
         x, y = data
         with GradientTape() as tape:
-            y_pred = self(x, training=True)  # type: ignore[operator]
+            y_pred = self(x, training=True)
             loss = self.compute_loss(x, y, y_pred)
-        variables = self.trainable_variables  # type: ignore[attr-defined]
+        variables = self.trainable_variables
         self.optimizer.apply(tape.gradient(loss, variables), variables)
         return self._update_metrics(loss, y, y_pred)
 
     def test_step(self, data: Any) -> dict[str, Tensor]:
         """One batch of evaluation."""
         x, y = data
-        y_pred = self(x, training=False)  # type: ignore[operator]
+        y_pred = self(x, training=False)
         return self._update_metrics(self.compute_loss(x, y, y_pred), y, y_pred)
 
     def predict_step(self, data: Any) -> Tensor:
         """One batch of prediction."""
-        return self(data, training=False)  # type: ignore[operator]
+        return self(data, training=False)
 
     def _step(self, kind: str) -> Any:
         method = getattr(self, f"{kind}_step")
@@ -116,10 +116,42 @@ class Trainer:
             functions[kind] = function(method)
         return functions[kind]
 
+    # --- data ----------------------------------------------------------------------------------------
+
+    @property
+    def input_shape(self) -> Any:
+        """The declared shape of the input with its batch axis, or None."""
+        return None
+
+    def adjust_input(self, array: Any) -> Any:
+        """Data in the shape and dtype the model declares: (n,) for a model of (None, 1) becomes (n, 1).
+
+        Raises:
+          ValueError: when the data cannot be meant for this model.
+        """
+        expected = self.input_shape
+        if expected is None:
+            return array
+        if array.ndim == len(expected) - 1 and expected[-1] == 1:
+            array = array[..., np.newaxis]
+        fits = array.ndim == len(expected) and all(
+            want is None or want == have
+            for want, have in zip(expected[1:], array.shape[1:], strict=True)
+        )
+        if not fits:
+            want = ", ".join("batch" if i == 0 else str(d) for i, d in enumerate(expected))
+            hint = ""
+            if array.ndim == len(expected) - 1 and array.shape == tuple(expected[1:]):
+                hint = " This looks like one example without its batch axis: use x[np.newaxis]."
+            raise ValueError(
+                f"Model {self.name!r} expects input of shape ({want}), but got {array.shape}.{hint}"
+            )
+        return array.astype(np.float32) if array.dtype.kind in "iub" else array
+
     # --- loops --------------------------------------------------------------------------------------
 
     def _arrays(self, x: Any, y: Any, what: str) -> list[Any]:
-        inputs = self.adjust_input(as_array(x, f"{what}: x"))  # type: ignore[attr-defined]
+        inputs = self.adjust_input(as_array(x, f"{what}: x"))
         if y is None:
             raise ValueError(f"{what}: y, the targets, are missing: pass {what}(x, y).")
         return [inputs, as_array(y, f"{what}: y")]
@@ -166,7 +198,7 @@ class Trainer:
         batches = Batches(arrays, batch_size, shuffle)
         validation = None if held_out is None else Batches(held_out, batch_size)
         self._prepare(arrays[0])
-        self.optimizer.build(self.trainable_variables)  # type: ignore[attr-defined]
+        self.optimizer.build(self.trainable_variables)
         history = self.history = History()
         level = 1 if verbose == "auto" else int(verbose)
         bars = [ProgbarLogger(level)] if level else []
@@ -218,8 +250,8 @@ class Trainer:
 
     def _prepare(self, inputs: Any) -> None:
         """Builds the model on the first batch it meets, before anything is traced."""
-        if not self.built:  # type: ignore[attr-defined]
-            self(Tensor(inputs[:1]))  # type: ignore[operator]
+        if not self.built:
+            self(Tensor(inputs[:1]))
 
     def _evaluate(self, batches: Batches) -> dict[str, float]:
         self.reset_metrics()
@@ -259,7 +291,7 @@ class Trainer:
 
         `x` may be a list, a NumPy array or a tensor.
         """
-        inputs = self.adjust_input(as_array(x, "predict: x"))  # type: ignore[attr-defined]
+        inputs = self.adjust_input(as_array(x, "predict: x"))
         self._prepare(inputs)
         step = self._step("predict")
         batches = Batches([inputs], batch_size)
@@ -278,7 +310,7 @@ class Trainer:
         self._require_compiled(f"{kind}_on_batch")
         arrays = self._arrays(x, y, f"{kind}_on_batch")
         self._prepare(arrays[0])
-        self.optimizer.build(self.trainable_variables)  # type: ignore[attr-defined]
+        self.optimizer.build(self.trainable_variables)
         self.reset_metrics()
         numbers = _numbers(self._step(kind)(tuple(Tensor(array) for array in arrays)))
         if return_dict:

@@ -397,7 +397,7 @@ def _concat_spec(*parts: TensorSpec, axis: int) -> TensorSpec:
                 f"concat: along axis {axis}, all other sizes must agree, but shapes {show(first)} and "
                 f"{show(dims)} were given."
             )
-        total = None if total is None or dims[axis] is None else total + dims[axis]  # type: ignore[operator]
+        total = None if total is None or dims[axis] is None else total + dims[axis]
     return TensorSpec([total if i == axis else d for i, d in enumerate(first)], parts[0].dtype)
 
 
@@ -420,7 +420,7 @@ _CONCAT = primitive(
     "concat",
     lambda xp, *parts, axis: xp.concatenate(parts, axis),
     _concat_spec,
-    vjp=_concat_vjp,  # type: ignore[arg-type]
+    vjp=_concat_vjp,
 )
 
 

@@ -71,6 +71,7 @@ def _ragged(value: Any, path: str = "") -> str:
 
 def _to_array(value: Any, dtype: dtypes.DType | None, hint: dtypes.DType | None) -> Any:
     """A new NumPy array. `dtype` is a demand, `hint` a wish that gives way to a loss of information."""
+    array: Any
     if value is None:
         raise ValueError("None cannot be converted to a tensor. Did a function forget its return?")
     if isinstance(value, (np.ndarray, np.generic)):
@@ -139,7 +140,7 @@ def convert(value: Any, dtype: Any = None, hint: dtypes.DType | None = None) -> 
       TypeError, ValueError: for values that no tensor can hold, with the reason.
     """
     if isinstance(value, Variable):
-        value = value.value()
+        return convert(value.value(), dtype)
     wanted = None if dtype is None else dtypes.as_dtype(dtype)
     if isinstance(value, Tensor):
         if wanted is not None and value.dtype is not wanted:
@@ -169,7 +170,7 @@ def convert_like(value: Any, other: Any) -> Tensor:
 
 def convert_together(*values: Any) -> list[Tensor]:
     """All values as tensors: Python numbers and arrays take the dtype of the first tensor among them."""
-    lead = next((v for v in values if isinstance(v, (Tensor, Variable))), None)
+    lead: Any = next((v for v in values if isinstance(v, (Tensor, Variable))), None)
     if lead is None:
         lead = next((v for v in values if isinstance(v, (np.ndarray, np.generic))), values[0])
         lead = convert(lead)

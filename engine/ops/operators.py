@@ -50,7 +50,8 @@ def _not_equal(self: Any, other: Any) -> Any:
     return True if other is None else elementwise.not_equal(self, other)
 
 
-for _class in (Tensor, Variable):
+_classes: tuple[Any, ...] = (Tensor, Variable)
+for _class in _classes:
     for _name, _operation in _BINARY.items():
         setattr(_class, f"__{_name}__", _forward(_operation))
         setattr(_class, f"__r{_name}__", _reflected(_operation))
@@ -58,7 +59,7 @@ for _class in (Tensor, Variable):
         setattr(_class, f"__{_name}__", _forward(_operation))
     for _name, _operation in _UNARY.items():
         setattr(_class, f"__{_name}__", lambda self, _operation=_operation: _operation(self))
-    _class.__pos__ = lambda self: self  # type: ignore[attr-defined]
-    _class.__eq__ = _equal  # type: ignore[assignment]
-    _class.__ne__ = _not_equal  # type: ignore[assignment]
-    _class.__getitem__ = array.getitem  # type: ignore[attr-defined]
+    _class.__pos__ = lambda self: self
+    _class.__eq__ = _equal
+    _class.__ne__ = _not_equal
+    _class.__getitem__ = array.getitem

@@ -91,7 +91,7 @@ def _public(record: Any, name: str, text: str, check: Callable[[Tensor], None] |
 
     op.__name__ = op.__qualname__ = name
     op.__doc__ = (
-        f"{text}\n\n    `axis`: an int, a list, or None for all; those axes disappear unless `keepdims`.\n    "
+        f"{text}\n\n    `axis`: an int, a list, or None for all; they disappear unless `keepdims`.\n    "
     )
     return op
 

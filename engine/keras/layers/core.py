@@ -60,7 +60,9 @@ class Dense(Layer):
                 f"Layer {self.name!r} needs to know the size of the last axis to make its kernel, but "
                 f"the input shape is {tuple(input_shape)}."
             )
-        self.kernel = self.add_weight((features, self.units), self.kernel_initializer, name="kernel")
+        self.kernel = self.add_weight(
+            (features, self.units), self.kernel_initializer, name="kernel"
+        )
         self.bias = None
         if self.use_bias:
             self.bias = self.add_weight((self.units,), self.bias_initializer, name="bias")
