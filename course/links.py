@@ -19,7 +19,9 @@ from pathlib import Path
 import nbformat
 
 COURSE = Path(__file__).parent
-LINK = re.compile(r"(\[`(?P<name>[\w.]+)`[^\]]*\]\((?P<file>[^)#\s]+\.py)#line=)(?P<line>\d+)\)")
+LINK = re.compile(
+    r"(\[`(?:def |class )?(?P<name>[\w.]+)`[^\]]*\]\((?P<file>[^)#\s]+\.py)#line=)(?P<line>\d+)\)"
+)
 
 
 def definitions(file: Path) -> dict[str, int]:
@@ -42,12 +44,22 @@ def definitions(file: Path) -> dict[str, int]:
     return found
 
 
+def line_of(file: Path, name: str) -> int | None:
+    """The line of a name; a method may go without its class if no other has its name."""
+    if not file.is_file():
+        return None
+    found = definitions(file)
+    if name in found:
+        return found[name]
+    methods = [line for known, line in found.items() if known.endswith(f".{name}")]
+    return methods[0] if len(methods) == 1 else None
+
+
 def stale_links(notebook: Path) -> Iterator[tuple[str, int, int | None]]:
     """(link, its line, the right line or None when the name is gone) for each wrong link."""
     for cell in nbformat.read(notebook, as_version=4).cells:
         for link in LINK.finditer(cell.source):
-            file = (notebook.parent / link["file"]).resolve()
-            right = definitions(file).get(link["name"]) if file.is_file() else None
+            right = line_of(notebook.parent / link["file"], link["name"])
             if right != int(link["line"]):
                 yield link[0], int(link["line"]), right
 
@@ -60,8 +72,7 @@ def fix(notebook: Path) -> int:
 
         def mend(link: re.Match[str]) -> str:
             nonlocal changed
-            file = (notebook.parent / link["file"]).resolve()
-            right = definitions(file).get(link["name"]) if file.is_file() else None
+            right = line_of(notebook.parent / link["file"], link["name"])
             if right is None or right == int(link["line"]):
                 return link[0]
             changed += 1

@@ -66,19 +66,23 @@ def figure_png(series: dict[str, Series], title: str, unit: str, log_scale: bool
     axes = figure.add_subplot()
     for name, (colour, dashed) in colours_and_dashes(list(series)).items():
         xs, ys = series[name].decimated()
+        last = ys[-1]
+        ys = np.where(np.isfinite(ys), ys, np.nan)  # infinity has no place on an axis
         style = "--" if dashed else "-"
         axes.plot(xs, ys, style, color=colour, label=name, linewidth=1.8)
-        axes.annotate(
-            f"{ys[-1]:.4g}",
-            (xs[-1], ys[-1]),
-            (4, 0),
-            textcoords="offset points",
-            color=colour,
-            fontsize=8,
-            va="center",
-            annotation_clip=False,
-        )
-    if log_scale:
+        drawn = np.flatnonzero(np.isfinite(ys))
+        if len(drawn):
+            axes.annotate(
+                f"{last:.4g}",
+                (xs[drawn[-1]], ys[drawn[-1]]),
+                (4, 0),
+                textcoords="offset points",
+                color=colour,
+                fontsize=8,
+                va="center",
+                annotation_clip=False,
+            )
+    if log_scale and any(y > 0 for line in series.values() for y in line.ys):
         axes.set_yscale("log", nonpositive="mask")
     axes.set_title(title, loc="left", fontsize=11)
     axes.set_xlabel(unit)
