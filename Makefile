@@ -79,7 +79,7 @@ doctor:  ## check this machine and the set-up, and name each fix
 release: $(LAB_READY)  ## instructor: write exercises/ from solutions/
 	@$(PY) -m graders.cli release
 
-grade: $(LAB_READY)  ## instructor: grade, write feedback, export (ASSIGNMENT=01-rank for one)
+grade: $(LAB_READY)  ## instructor: grade, write feedback, export (ASSIGNMENT=01 for one)
 	@$(PY) -m graders.cli grade $(ASSIGNMENT)
 
 COMPILE = $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
