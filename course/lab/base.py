@@ -83,7 +83,7 @@ class LabWidget(anywidget.AnyWidget):
 
     def show_live(self) -> None:
         """Emit the widget alone."""
-        bundle, metadata = super()._repr_mimebundle_()
+        bundle, metadata = super()._repr_mimebundle_() or ({}, {})
         bundle["text/plain"] = self._summary()
         display(bundle, metadata=metadata, raw=True)
 

@@ -67,7 +67,7 @@ class GraphView(LabWidget):
     _esm = module("graph_view.js")
     svg = traitlets.Unicode().tag(sync=True)
     name = traitlets.Unicode().tag(sync=True)
-    nodes = traitlets.List().tag(sync=True)
+    nodes: traitlets.List = traitlets.List().tag(sync=True)
     has_values = traitlets.Bool().tag(sync=True)
 
     def __init__(self, graph: Any, values: Mapping[int, str] | Sequence[str] | None = None) -> None:

@@ -69,7 +69,8 @@ def place(
     above: dict[Hashable, list[Hashable]] = {node: [] for node in inputs}
     for target, sources in inputs.items():
         for number, source in enumerate(sources):
-            before, dummies = source, []
+            before: Hashable = source
+            dummies: list[Hashable] = []
             for level in range(layout.layer[source] + 1, layout.layer[target]):
                 dummy = _Dummy(source, target, number, level)
                 layout.order[level].append(dummy)

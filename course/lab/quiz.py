@@ -29,7 +29,7 @@ class Quiz(LabWidget):
     _esm = module("quiz.js")
     title = traitlets.Unicode().tag(sync=True)
     attempt = traitlets.Int(0).tag(sync=True)
-    asked = traitlets.List().tag(sync=True)
+    asked: traitlets.List = traitlets.List().tag(sync=True)
     feedback = traitlets.Dict().tag(sync=True)
     score = traitlets.Unicode().tag(sync=True)
 
@@ -122,7 +122,7 @@ class Predict(LabWidget):
     _esm = module("predict.js")
     ask = traitlets.Unicode().tag(sync=True)
     kind = traitlets.Unicode().tag(sync=True)
-    options = traitlets.List().tag(sync=True)
+    options: traitlets.List = traitlets.List().tag(sync=True)
     reply = traitlets.Dict().tag(sync=True)
 
     def __init__(self, name: str) -> None:

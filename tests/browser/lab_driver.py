@@ -204,6 +204,22 @@ class LabDriver:
         if wait:
             self.wait_idle()
 
+    def run_cell(self, index: int) -> None:
+        """Run one cell and wait for it."""
+        self.page.evaluate(
+            """index => {
+                const notebook = window.jupyterapp.shell.currentWidget.content;
+                notebook.deselectAll();
+                notebook.activeCellIndex = index;
+                window.jupyterapp.commands.execute('notebook:run-cell');
+            }""",
+            index,
+        )
+        self.wait_idle()
+
+    def save(self) -> None:
+        self.page.evaluate("() => window.jupyterapp.shell.currentWidget.context.save()")
+
     def wait_idle(self, seconds: float = SECONDS) -> None:
         """Until every started cell has finished and the kernel has nothing to do."""
         self.until(

@@ -14,9 +14,54 @@ from graders import store
 FILES = sorted(path.stem for path in QUIZZES.glob("*.toml"))
 
 
+EXAMPLE = """
+title = "Example"
+[[prediction]]
+id = "half"
+kind = "number"
+ask = "Half of 5?"
+answer = 2.5
+tolerance = 0.1
+why = "5 / 2"
+[[prediction]]
+id = "word"
+ask = "The opposite of eager?"
+answer = "Graph"
+why = "Two ways to run."
+[[question]]
+ask = "Which is even?"
+option = [
+  { text = "1", correct = false, why = "one is odd" },
+  { text = "2", correct = true, why = "two is even" },
+  { text = "3", correct = false, why = "three is odd" },
+]
+[[question]]
+ask = "Which are odd?"
+option = [
+  { text = "1", correct = true, why = "one is odd" },
+  { text = "2", correct = false, why = "two is even" },
+  { text = "3", correct = true, why = "three is odd" },
+  { text = "4", correct = false, why = "four is even" },
+]
+[[question]]
+ask = "Is 0 even?"
+option = [
+  { text = "yes", correct = true, why = "0 = 2 * 0" },
+  { text = "no", correct = false, why = "it is 2 * 0" },
+]
+"""
+
+
 @pytest.fixture(autouse=True)
 def own_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COURSE_PROGRESS_FILE", str(tmp_path / "attempts.jsonl"))
+
+
+@pytest.fixture
+def quiz(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Quiz:
+    (tmp_path / "77.toml").write_text(EXAMPLE)
+    monkeypatch.setattr(questions, "QUIZZES", tmp_path)
+    return Quiz("77")
 
 
 def synced(widget: object) -> str:
@@ -57,35 +102,31 @@ def test_no_answer_and_no_reason_is_sent_before_the_learner_answers(chapter: str
             assert json.loads(sent)["reply"] == {}
 
 
-def test_all_right_at_the_first_answer_records_full_marks() -> None:
-    quiz = Quiz("00")
+def test_all_right_at_the_first_answer_records_full_marks(quiz: Quiz) -> None:
     total = len(quiz.asked)
     for number in range(total):
         assert not quiz.score
         assert quiz.answer(number, positions(quiz, number, right=True))
-    result = store.read()["00.quiz"]
+    result = store.read()["77.quiz"]
     assert (result.points, result.max_points, result.attempts) == (total, total, 1)
     assert quiz.score == f"{total} of {total} right at the first answer"
 
 
-def test_only_the_first_answer_to_a_question_counts() -> None:
-    quiz = Quiz("00")
+def test_only_the_first_answer_to_a_question_counts(quiz: Quiz) -> None:
     assert not quiz.answer(0, positions(quiz, 0, right=False)[:1])
     assert quiz.answer(0, positions(quiz, 0, right=True))
     assert quiz.feedback["0"]["right"] and not quiz.feedback["0"]["counted"]
     for number in range(1, len(quiz.asked)):
         quiz.answer(number, positions(quiz, number, right=True))
-    assert store.read()["00.quiz"].points == len(quiz.asked) - 1
+    assert store.read()["77.quiz"].points == len(quiz.asked) - 1
 
 
-def test_nothing_is_recorded_before_every_question_is_answered() -> None:
-    quiz = Quiz("00")
+def test_nothing_is_recorded_before_every_question_is_answered(quiz: Quiz) -> None:
     quiz.answer(0, positions(quiz, 0, right=True))
     assert store.read() == {}
 
 
-def test_taking_it_again_keeps_the_best_and_asks_in_another_order() -> None:
-    quiz = Quiz("00")
+def test_taking_it_again_keeps_the_best_and_asks_in_another_order(quiz: Quiz) -> None:
     for number in range(len(quiz.asked)):
         quiz.answer(number, positions(quiz, number, right=True))
     before = quiz.asked
@@ -95,12 +136,11 @@ def test_taking_it_again_keeps_the_best_and_asks_in_another_order() -> None:
     assert [entry["ask"] for entry in quiz.asked] == [entry["ask"] for entry in before]
     for number in range(len(quiz.asked)):
         quiz.answer(number, positions(quiz, number, right=False)[:1])
-    result = store.read()["00.quiz"]
+    result = store.read()["77.quiz"]
     assert (result.points, result.attempts) == (len(quiz.asked), 2)
 
 
-def test_only_the_reasons_of_the_chosen_options_come_back() -> None:
-    quiz = Quiz("00")
+def test_only_the_reasons_of_the_chosen_options_come_back(quiz: Quiz) -> None:
     at = positions(quiz, 0, right=False)[0]
     quiz._on_message(quiz, {"do": "answer", "question": 0, "chosen": [at]}, [])
     (reason,) = quiz.feedback["0"]["reasons"]
@@ -108,8 +148,7 @@ def test_only_the_reasons_of_the_chosen_options_come_back() -> None:
     assert reason == {"at": at, "correct": False, "why": option.why}
 
 
-def test_half_of_a_question_with_several_right_options_is_not_right() -> None:
-    quiz = Quiz("00")
+def test_half_of_a_question_with_several_right_options_is_not_right(quiz: Quiz) -> None:
     number = next(i for i, question in enumerate(quiz._questions) if question.many)
     assert not quiz.answer(number, positions(quiz, number, right=True)[:1])
     assert quiz.feedback[str(number)]["hint"].startswith("Right so far; 1 more belongs")
@@ -162,21 +201,26 @@ def test_a_broken_prediction_names_the_place(
         questions.predictions("77")
 
 
-def test_a_prediction_reveals_the_answer_with_its_reason() -> None:
-    predict = Predict("00.ten")
-    predict.predict("nineteen")
-    assert "'nineteen' is not a number" in predict.reply["problem"]
+def test_a_prediction_reveals_the_answer_with_its_reason(quiz: Quiz) -> None:
+    predict = Predict("77.half")
+    predict.predict("two")
+    assert "'two' is not a number" in predict.reply["problem"]
     predict.predict("nan")
     assert "problem" in predict.reply
-    predict.predict("19")
-    assert not predict.reply["right"] and predict.reply["answer"] == "18.98"
-    predict.predict(" 18.98 ")
-    assert predict.reply["right"] and predict.reply["why"].startswith("About 18.98")
+    predict.predict("5")
+    assert not predict.reply["right"] and predict.reply["answer"] == "2.5"
+    predict.predict(" 2.45 ")
+    assert predict.reply["right"] and predict.reply["why"] == "5 / 2"
+    word = Predict("77.word")
+    word.predict("  ")
+    assert "Type a prediction first" in word.reply["problem"]
+    word.predict(" gRaph ")
+    assert word.reply["right"]
 
 
-def test_an_unknown_prediction_names_those_there_are() -> None:
-    with pytest.raises(KeyError, match=r"there are: 00\.untrained, 00\.ten"):
-        Predict("00.nothing")
+def test_an_unknown_prediction_names_those_there_are(quiz: Quiz) -> None:
+    with pytest.raises(KeyError, match=r"there are: 77\.half, 77\.word"):
+        Predict("77.nothing")
 
 
 @pytest.mark.parametrize("chapter", FILES)

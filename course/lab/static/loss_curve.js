@@ -2,6 +2,7 @@
 // messages, because a message never waits for the training thread.
 
 const SIZE = { width: 640, height: 260, left: 56, right: 14, top: 12, bottom: 34 };
+const CURVE_SHARE = 0.3; // of the width, at least
 const DECADES = 2; // the slider reaches this far below and above the first learning rate
 const STATES = {
   waiting: "Waiting for fit",
@@ -78,7 +79,9 @@ function chart(frame, { log, hidden, unit, cursor }) {
   const all = linesOf(frame, log);
   const lines = all.filter((line) => !hidden.has(line.name));
   const [low, high] = rangeOf(lines, log);
-  const last = Math.max(frame.total || 0, frame.count || 0, 2);
+  // The axis ends at the last epoch to come, unless that would squeeze the curve into a corner.
+  const ahead = Math.min(frame.total || 0, Math.ceil((frame.count || 1) / CURVE_SHARE));
+  const last = Math.max(ahead, frame.count || 0, 10);
   const x = (value) =>
     SIZE.left + ((value - 1) / (last - 1)) * (SIZE.width - SIZE.left - SIZE.right);
   const y = (value) =>
