@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,11 @@ from engine.tensor import Tensor, describe
 
 NOT_DIFFERENTIABLE: tuple[Any, ...] = ()
 
+# 1/0 is inf, log(0) is -inf and inf - inf is NaN without a word, as in every framework. Most kernels run
+# under np.errstate; for the cheapest operations (`quiet`) that would cost more than they do, so the
+# warning itself is filtered: free until a number overflows. The user's own NumPy code keeps warning.
+warnings.filterwarnings("ignore", r".* encountered in ", RuntimeWarning, r"engine\b")
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Primitive:
@@ -35,7 +41,7 @@ class Primitive:
       input i, written with operations - so it can be differentiated again, and traced. None marks an
       input without derivative; NOT_DIFFERENTIABLE marks an operation without any.
     ufunc: the NumPy function that computes the same from the arrays alone, if there is one.
-    quiet: the ufunc never warns about floating-point errors, so eager calls need not silence it.
+    quiet: so cheap that np.errstate would be felt: eager calls go to the ufunc without it.
     stateful: the value is not a function of the inputs alone; never folded, shared or removed.
     """
 
@@ -66,6 +72,7 @@ def primitive(
 
 LOG_SPAN = 1 << 32  # node numbers a log may hand out; logs never share a number
 _log_numbers = itertools.count(1)
+_watching = threading.Lock()  # two threads may watch one tensor, each in its own log
 
 
 class Log:
@@ -100,10 +107,11 @@ class Log:
         if position < 0:
             position = len(self.entries)
             self.entries.append(None)
-            if tensor._node:
-                self.foreign[tensor._node] = position
-            else:
-                tensor._node = self.base + position
+            with _watching:
+                if tensor._node:
+                    self.foreign[tensor._node] = position
+                else:
+                    tensor._node = self.base + position
         return position
 
     def variable_leaf(self, variable: Any) -> int:

@@ -176,6 +176,8 @@ def as_dtype(value: Any) -> DType:
     if isinstance(value, type) and value in _BY_PYTHON:
         return _BY_PYTHON[value]
     try:
+        if value is None:  # NumPy reads None as float64
+            raise TypeError
         return of_numpy(np.dtype(value))
     except TypeError:
         names = ", ".join(dtype.name for dtype in ALL)

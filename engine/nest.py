@@ -6,6 +6,7 @@ one place that knows how to take such a structure apart and put it together agai
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -37,7 +38,13 @@ def _rebuild(structure: Any, children: list[Any]) -> Any:
     if isinstance(structure, Mapping):
         by_key = dict(zip(sorted(structure), children, strict=True))
         ordered = {key: by_key[key] for key in structure}
-        return ordered if type(structure) is dict else type(structure)(ordered)  # type: ignore[call-arg]
+        if type(structure) is dict:
+            return ordered
+        if not isinstance(structure, dict):
+            return type(structure)(ordered)  # type: ignore[call-arg]
+        same_kind = copy.copy(structure)  # a defaultdict is not made from its content alone
+        same_kind.update(ordered)
+        return same_kind
     if hasattr(structure, "_fields"):  # a named tuple takes its fields one by one
         return type(structure)(*children)
     return type(structure)(children)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -31,7 +32,7 @@ class TensorShape:
             raise TypeError(
                 f"A shape is a sequence of sizes, but {dims} was given. For one axis write [{dims}]."
             )
-        self._dims = tuple(None if d is None else int(d) for d in dims)
+        self._dims = tuple(None if d is None else whole(d, "A size") for d in dims)
         if any(d is not None and d < 0 for d in self._dims):
             raise ValueError(
                 f"A size cannot be negative: {tuple(self._dims)}. Use None for unknown."
@@ -180,6 +181,19 @@ class TensorSpec:
         return f"TensorSpec(shape={self.shape}, dtype={self.dtype!r}, name={self.name!r})"
 
 
+def whole(value: Any, what: str) -> int:
+    """A size, axis or position as an int. A fraction is a mistake, not something to cut off.
+
+    >>> whole(3, "A size")
+    3
+    """
+    if isinstance(value, float):
+        raise TypeError(
+            f"{what}: a whole number was expected, but {value!r} was given. Divide with // to get one."
+        )
+    return operator.index(value)
+
+
 def element_count(dims: Iterable[Any]) -> int:
     """The product of known sizes; 1 for rank 0."""
     count = 1
@@ -232,7 +246,7 @@ def broadcast(first: Dims | None, second: Dims | None, what: str = "broadcast") 
     return tuple(reversed(result))
 
 
-def normalize_axis(axis: int, rank: int, what: str) -> int:
+def normalize_axis(axis: Any, rank: int, what: str) -> int:
     """A negative axis counted from the end becomes the axis from the start.
 
     Raises:
@@ -241,6 +255,7 @@ def normalize_axis(axis: int, rank: int, what: str) -> int:
     >>> normalize_axis(-1, 3, "reduce_sum")
     2
     """
+    axis = whole(axis, what)
     if not -rank <= axis < rank:
         allowed = f"-{rank} to {rank - 1}" if rank else "none: a rank-0 tensor has no axes"
         raise InvalidArgumentError(

@@ -13,8 +13,9 @@ from typing import Any
 from engine import nest
 from engine.dispatch import Log, Primitive, context
 from engine.ops.array import getitem, reshape, stack, sum_like
-from engine.ops.creation import convert
+from engine.ops.creation import convert, zeros
 from engine.ops.elementwise import ones_like, zeros_like
+from engine.spec import compatible
 from engine.tensor import Tensor, describe
 from engine.variable import Variable
 
@@ -151,33 +152,17 @@ class GradientTape:
         Raises:
           RuntimeError: at the second call on a tape that is not persistent.
         """
-        if self._log is None:
-            raise RuntimeError(
-                "gradient: this tape recorded nothing; compute the target inside `with`."
-            )
-        if self._used and not self._persistent:
-            raise RuntimeError(
-                "gradient: a tape that is not persistent gives one gradient, and it was asked before. "
-                "Ask for all sources in one call, or open it with tf.GradientTape(persistent=True)."
-            )
+        self._check_usable("gradient")
         if unconnected_gradients not in (UnconnectedGradients.NONE, UnconnectedGradients.ZERO):
             raise ValueError(
                 f"unconnected_gradients must be 'none' or 'zero', not {unconnected_gradients!r}."
             )
         if self._recording and not self._persistent:
             self._pop()  # what follows is not part of what this tape differentiates
-        self._used = True
-        targets = [convert(t) if not isinstance(t, Tensor) else t for t in nest.flatten(target)]
-        seeds = (
-            nest.flatten(output_gradients)
-            if output_gradients is not None
-            else [None] * len(targets)
-        )
-        if len(seeds) != len(targets):
-            raise ValueError(
-                f"{len(seeds)} output_gradients were given for {len(targets)} targets."
-            )
+        targets = nest.flatten(target)
+        seeds = _cotangents(output_gradients, targets)
         leaves = nest.flatten(sources)
+        self._used = True
         found = self._backward(targets, seeds, leaves)
         if unconnected_gradients == UnconnectedGradients.ZERO:
             found = [
@@ -187,6 +172,17 @@ class GradientTape:
         if not self._persistent:
             self._log = None  # the log, and all it holds, dies here unless another tape shares it
         return nest.pack_sequence_as(sources, found)
+
+    def _check_usable(self, what: str) -> None:
+        if self._used and not self._persistent:
+            raise RuntimeError(
+                f"{what}: a tape that is not persistent gives one gradient, and it was asked before. "
+                "Ask for all sources in one call, or open it with tf.GradientTape(persistent=True)."
+            )
+        if self._log is None:
+            raise RuntimeError(
+                f"{what}: this tape recorded nothing; compute the target inside `with`."
+            )
 
     def _position(self, item: Any) -> int:
         assert self._log is not None
@@ -204,6 +200,13 @@ class GradientTape:
         if position >= 0 and self._log.entries[position] is None and self._log.tapes_seen > 1:
             return -1 if not self._is_output(position) else position
         return position
+
+    def _root(self, target: Any) -> int:
+        """Where a target stands in the log; -1 for one that cannot have a gradient."""
+        if isinstance(target, (Tensor, Variable)):
+            return self._position(target) if target.dtype.is_differentiable else -1
+        convert(target)  # raises for what is no tensor at all; a plain number depends on nothing
+        return -1
 
     def _is_output(self, position: int) -> bool:
         """Whether a position without entry belongs to an operation with several outputs."""
@@ -239,12 +242,12 @@ class GradientTape:
                         break
         return depends
 
-    def _backward(self, targets: list[Tensor], seeds: list[Any], sources: list[Any]) -> list[Any]:
+    def _backward(self, targets: list[Any], seeds: list[Any], sources: list[Any]) -> list[Any]:
         log = self._log
         assert log is not None
         entries = log.entries
         wanted = [self._position(source) for source in sources]
-        roots = [self._position(t) if t.dtype.is_differentiable else -1 for t in targets]
+        roots = [self._root(target) for target in targets]
         end = max(roots, default=-1) + 1
         depends = self._depends([p for p in wanted if p >= 0], end)
         if log.tapes_seen > 1:  # another tape's leaves are in this log too: keep to our own
@@ -253,35 +256,37 @@ class GradientTape:
         cotangents: dict[int, Tensor] = {}
         for target, seed, root in zip(targets, seeds, roots, strict=True):
             if root >= 0 and depends[root]:
-                seed = ones_like(target) if seed is None else convert(seed, hint=target.dtype)
-                _add_to(cotangents, root, _fit(seed, target))
+                _add_to(cotangents, root, ones_like(target) if seed is None else seed)
         result: dict[int, Tensor] = {}
         asked = set(wanted)
+        eager = context.builder is None
         stops = min((p for p in wanted if p >= 0), default=end)
         for position in range(end - 1, stops - 1, -1):
             entry = entries[position]
-            if position in asked and position in cotangents:
-                result[position] = cotangents[position]
             if entry is None or not depends[position]:
                 continue
             primitive, attrs, inputs_at, inputs, output = entry
             if type(output) is tuple:
-                first = position - len(output) + 1
-                parts = [cotangents.pop(first + i, None) for i in range(len(output))]
-                if all(part is None for part in parts):
-                    continue
-                for i, part in enumerate(parts):
-                    if part is not None and first + i in asked:
-                        result[first + i] = part
-                dy: Any = tuple(
-                    zeros_like(out) if part is None else part
-                    for out, part in zip(output, parts, strict=True)
-                )
+                dy = _gather_parts(cotangents, position, output, asked, result)
             else:
                 dy = cotangents.pop(position, None)
-                if dy is None:
+                if position in asked and dy is not None:
+                    result[position] = dy
+            if dy is None:
+                continue
+            rules = primitive.vjp
+            if type(rules) is not tuple:
+                rules = _joint(primitive, dy, output, inputs, attrs)
+            for at, tensor, rule in zip(inputs_at, inputs, rules, strict=False):
+                if at < 0 or rule is None or not depends[at]:
                     continue
-            _propagate(primitive, attrs, inputs_at, inputs, output, dy, depends, cotangents)
+                value = rule(dy, output, *inputs, **attrs)
+                if value is None:
+                    continue
+                if not (eager and value._array.shape == tensor._array.shape):
+                    value = _fit(value, tensor)
+                before = cotangents.get(at)
+                cotangents[at] = value if before is None else before + value
         return [result.get(p, cotangents.get(p)) if p >= 0 else None for p in wanted]
 
     # --- jacobians ------------------------------------------------------------------------------
@@ -290,6 +295,7 @@ class GradientTape:
         self, target: Any, sources: Any, unconnected_gradients: str = UnconnectedGradients.NONE
     ) -> Any:
         """All first derivatives: for each source a tensor of shape `target.shape + source.shape`."""
+        self._check_usable("jacobian")
         y = convert(target)
         count = y.shape.num_elements()
         if count is None:
@@ -310,10 +316,12 @@ class GradientTape:
             self._log = None
         columns: list[Any] = []
         for k, leaf in enumerate(leaves):
-            if not rows or rows[0][k] is None:
+            dims = y.shape.as_list() + convert(leaf).shape.as_list()
+            if not rows:  # a target without elements
+                columns.append(zeros(dims, y.dtype))
+            elif rows[0][k] is None:
                 columns.append(None)
             else:
-                dims = y.shape.as_list() + convert(leaf).shape.as_list()
                 columns.append(reshape(stack([row[k] for row in rows]), dims))
         return nest.pack_sequence_as(sources, columns)
 
@@ -346,6 +354,25 @@ class _Pause:
         self._tape._push()
 
 
+def _cotangents(given: Any, targets: list[Any]) -> list[Any]:
+    """One cotangent a target, checked against it; None stands for ones."""
+    seeds = nest.flatten(given) if given is not None else [None] * len(targets)
+    if len(seeds) != len(targets):
+        raise ValueError(f"{len(seeds)} output_gradients were given for {len(targets)} targets.")
+    checked: list[Any] = []
+    for seed, target in zip(seeds, targets, strict=True):
+        if seed is not None:
+            to = convert(target)
+            seed = convert(seed, hint=to.dtype)
+            if seed.dtype is not to.dtype or not compatible(seed._dims, to._dims):
+                raise ValueError(
+                    f"output_gradients: {describe(seed)} was given for a target that is a "
+                    f"{describe(to)}. A cotangent has the dtype and shape of its target."
+                )
+        checked.append(seed)
+    return checked
+
+
 def _fit(cotangent: Tensor, to: Tensor) -> Tensor:
     """Un-broadcasts: a cotangent has the shape of the tensor it belongs to."""
     have, want = cotangent._dims, to._dims
@@ -359,31 +386,35 @@ def _add_to(cotangents: dict[int, Tensor], position: int, value: Tensor) -> None
     cotangents[position] = value if before is None else before + value
 
 
-def _propagate(
-    primitive: Primitive,
-    attrs: Any,
-    inputs_at: list[int],
-    inputs: tuple[Tensor, ...],
-    output: Any,
-    dy: Any,
-    depends: list[bool],
+def _gather_parts(
     cotangents: dict[int, Tensor],
-) -> None:
-    """Hands the cotangent of one operation's output on to its inputs."""
-    rules: Any = primitive.vjp
-    if rules is None:
+    position: int,
+    outputs: tuple[Tensor, ...],
+    asked: set[int],
+    result: dict[int, Tensor],
+) -> tuple[Tensor, ...] | None:
+    """The cotangents of an operation with several outputs, zeros where there is none; None if all."""
+    first = position - len(outputs) + 1
+    parts = [cotangents.pop(first + i, None) for i in range(len(outputs))]
+    result.update(
+        (first + i, part) for i, part in enumerate(parts) if part is not None and first + i in asked
+    )
+    if all(part is None for part in parts):
+        return None
+    pairs = zip(outputs, parts, strict=True)
+    return tuple(zeros_like(output) if part is None else part for output, part in pairs)
+
+
+def _joint(
+    primitive: Primitive, dy: Any, output: Any, inputs: tuple[Tensor, ...], attrs: Any
+) -> list[Callable[..., Any]]:
+    """The rules of a primitive whose cotangents are computed together, by one function."""
+    if primitive.vjp is None:
         raise LookupError(
             f"{primitive.name} has no derivative rule, so no gradient flows through it."
         )
-    if callable(rules):  # one function for all inputs, where they are computed together
-        every = rules(dy, output, *inputs, **attrs)
-        rules = [_constant_rule(value) for value in every]
-    for at, tensor, rule in zip(inputs_at, inputs, rules, strict=False):
-        if at < 0 or not depends[at] or rule is None:
-            continue
-        value = rule(dy, output, *inputs, **attrs)
-        if value is not None:
-            _add_to(cotangents, at, _fit(value, tensor))
+    assert callable(primitive.vjp)
+    return [_constant_rule(value) for value in primitive.vjp(dy, output, *inputs, **attrs)]
 
 
 def _constant_rule(value: Any) -> Callable[..., Any]:

@@ -67,7 +67,7 @@ class Tensor:
 
     def numpy(self) -> Any:
         """The values as a NumPy array (a NumPy scalar for rank 0). A copy: changing it changes nothing."""
-        return devices.to_host(self._array)[()].copy()
+        return np.array(devices.to_host(self._array))[()]
 
     def item(self) -> Any:
         """The single value as a Python number; ValueError when there is not exactly one."""
@@ -139,7 +139,7 @@ class Tensor:
         )
 
     def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if spec and not self.shape.rank else str(self)
+        return format(self.numpy(), spec)
 
     def __copy__(self) -> Tensor:
         return self

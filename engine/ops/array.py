@@ -14,7 +14,7 @@ import numpy as np
 from engine import dtypes, spec
 from engine.dispatch import NOT_DIFFERENTIABLE, apply, primitive, same_dtype
 from engine.errors import InvalidArgumentError
-from engine.ops.creation import _dims_of, convert, convert_like
+from engine.ops.creation import _dims_of, convert, convert_together
 from engine.ops.elementwise import cast
 from engine.spec import Dims, TensorSpec, element_count, normalize_axis, show
 from engine.tensor import Tensor
@@ -120,7 +120,8 @@ def _static_dims(shape: Any) -> tuple[int, ...] | None:
         return None
     if isinstance(shape, (Tensor, Variable)):
         shape = convert(shape).numpy().reshape(-1).tolist()
-    return tuple(int(size) for size in (shape if not isinstance(shape, (int, np.integer)) else [shape]))
+    sizes = [shape] if isinstance(shape, (int, np.integer)) else shape
+    return tuple(spec.whole(size, "A size") for size in sizes)
 
 
 def reshape(tensor: Any, shape: Any, name: str | None = None) -> Tensor:
@@ -181,7 +182,7 @@ def expand_dims(input: Any, axis: int, name: str | None = None) -> Tensor:
     TensorShape([3, 1])
     """
     x = convert(input)
-    return apply(_EXPAND, x, axes=(normalize_axis(int(axis), x.ndim + 1, "expand_dims"),))
+    return apply(_EXPAND, x, axes=(normalize_axis(axis, x.ndim + 1, "expand_dims"),))
 
 
 def squeeze(input: Any, axis: Any = None, name: str | None = None) -> Tensor:
@@ -195,7 +196,7 @@ def squeeze(input: Any, axis: Any = None, name: str | None = None) -> Tensor:
         axes = [i for i, d in enumerate(x.shape) if d == 1]
     else:
         listed = axis if isinstance(axis, (list, tuple)) else [axis]
-        axes = [normalize_axis(int(a), x.ndim, "squeeze") for a in listed]
+        axes = [normalize_axis(a, x.ndim, "squeeze") for a in listed]
     return apply(_SQUEEZE, x, axes=tuple(sorted(axes)))
 
 
@@ -320,11 +321,15 @@ def _encode(key: Any) -> tuple[Any, ...]:
 
 
 def _decode(index: tuple[Any, ...]) -> tuple[Any, ...]:
-    return tuple(slice(*part[1:]) if isinstance(part, tuple) else part for part in index)
+    plain = tuple(slice(*part[1:]) if isinstance(part, tuple) else part for part in index)
+    # With an Ellipsis the result is an array in every case; without one, a string would come out bare.
+    return plain if Ellipsis in index else (*plain, Ellipsis)
 
 
 def _slice_spec(x: TensorSpec, *, index: tuple[Any, ...]) -> TensorSpec:
     assert x.dims is not None
+    if index.count(Ellipsis) > 1:
+        raise InvalidArgumentError("An index may hold `...` once: it stands for all axes not named.")
     named = sum(part is not None and part is not Ellipsis for part in index)
     if named > len(x.dims):
         raise InvalidArgumentError(
@@ -430,13 +435,12 @@ def concat(values: Any, axis: int, name: str | None = None) -> Tensor:
     >>> concat([[[1, 2]], [[3, 4]]], 0).numpy().tolist()
     [[1, 2], [3, 4]]
     """
-    parts = [convert(value) for value in values]
+    parts = convert_together(*values)
     if not parts:
         raise ValueError("concat needs at least one tensor, but the list is empty.")
-    parts = [parts[0], *(convert_like(part, parts[0]) for part in parts[1:])]
     if any(part.dtype is not parts[0].dtype for part in parts):
         same_dtype("concat", *(part.spec for part in parts))
-    return apply(_CONCAT, *parts, axis=normalize_axis(int(axis), parts[0].ndim, "concat"))
+    return apply(_CONCAT, *parts, axis=normalize_axis(axis, parts[0].ndim, "concat"))
 
 
 def stack(values: Any, axis: int = 0, name: str | None = None) -> Tensor:
@@ -445,7 +449,7 @@ def stack(values: Any, axis: int = 0, name: str | None = None) -> Tensor:
     >>> stack([[1, 2], [3, 4]], axis=1).numpy().tolist()
     [[1, 3], [2, 4]]
     """
-    parts = [convert(value) for value in values]
+    parts = convert_together(*values)
     if not parts:
         raise ValueError("stack needs at least one tensor, but the list is empty.")
     for part in parts[1:]:
@@ -460,10 +464,13 @@ def stack(values: Any, axis: int = 0, name: str | None = None) -> Tensor:
 def unstack(value: Any, num: int | None = None, axis: int = 0, name: str | None = None) -> list[Tensor]:
     """The slices along an axis, as a list; that axis is gone in each."""
     x = convert(value)
-    place = normalize_axis(int(axis), x.ndim, "unstack")
-    count = x.shape[place] if num is None else num
+    place = normalize_axis(axis, x.ndim, "unstack")
+    size = x.shape[place]
+    count = size if num is None else num
     if count is None:
         raise ValueError(f"unstack: the size of axis {axis} is not known; pass num.")
+    if size not in (None, count):
+        raise ValueError(f"unstack: num={num} was given, but axis {axis} has size {size}.")
     return [getitem(x, (slice(None),) * place + (i,)) for i in range(count)]
 
 
@@ -477,7 +484,8 @@ def _gather_kernel(xp: Any, params: Any, indices: Any, *, axis: int) -> Any:
             f"gather: index {worst} is outside axis {axis} of shape {show(params.shape)}: allowed are "
             f"0 to {params.shape[axis] - 1}."
         )
-    return xp.take(params, indices, axis)
+    taken = xp.take(params, indices, axis)
+    return np.array(taken, object) if params.dtype == object else taken  # one string would come out bare
 
 
 def _gather_spec(params: TensorSpec, indices: TensorSpec, *, axis: int) -> TensorSpec:
@@ -517,7 +525,7 @@ def gather(params: Any, indices: Any, axis: int = 0, name: str | None = None) ->
         raise InvalidArgumentError(
             f"gather: indices must be integers, but {positions.dtype.name} was given."
         )
-    return apply(_GATHER, x, positions, axis=normalize_axis(int(axis), x.ndim, "gather"))
+    return apply(_GATHER, x, positions, axis=normalize_axis(axis, x.ndim, "gather"))
 
 
 def one_hot(

@@ -16,21 +16,13 @@ from engine.spec import TensorShape, show
 from engine.tensor import Tensor, describe
 from engine.variable import Variable
 
-_INT32 = np.iinfo(np.int32)
+# What Python numbers become, by the kind of array NumPy makes of them; bools and complex stay.
+_PYTHON_DTYPE = {"i": dtypes.int32, "u": dtypes.int32, "f": dtypes.float32}
 
 
-def _python_array(value: Any) -> Any:
-    """A NumPy array of a Python value, in the dtype Python numbers have in the engine."""
+def _python_array(value: Any, wanted: dtypes.DType | None) -> Any:
+    """A NumPy array of a Python value, in the dtype wanted or the one Python numbers have here."""
     leaves = nest.flatten(value)
-    if any(isinstance(leaf, (np.generic, np.ndarray)) for leaf in leaves):
-        return np.array(value)
-    kinds = {bool if isinstance(leaf, bool) else type(leaf) for leaf in leaves}
-    if len(kinds) > 1 and (bool in kinds or str in kinds or bytes in kinds):
-        names = ", ".join(sorted(kind.__name__ for kind in kinds))
-        raise TypeError(
-            f"One tensor holds one kind of value, but {describe(value)} mixes {names}. "
-            "Convert the values to one type first."
-        )
     try:
         array = np.array(value)
     except ValueError:
@@ -38,29 +30,68 @@ def _python_array(value: Any) -> Any:
             f"A tensor is rectangular: all lists at one depth have the same length. {_ragged(value)} "
             "Pad the shorter ones."
         ) from None
-    if array.dtype.kind in "US":
-        encoded = np.empty(array.shape, object)
-        encoded[...] = [
-            leaf.encode() if isinstance(leaf, str) else leaf for leaf in leaves
-        ] if array.ndim == 1 else np.char.encode(array, "utf-8").astype(object)  # fmt: skip
-        return encoded
-    if array.dtype == np.int64 or (array.dtype.kind in "uO" and kinds <= {int}):
-        if array.size and (array.max() > _INT32.max or array.min() < _INT32.min):
-            raise ValueError(
-                f"{describe(value)} does not fit int32, the dtype of Python ints. "
-                "Pass dtype=tf.int64."
+    if not leaves:
+        return array.astype((wanted or dtypes.float32).as_numpy_dtype)
+    if any(isinstance(leaf, (np.generic, np.ndarray)) for leaf in leaves):
+        return _numpy_array(array)
+    kinds = {bool if isinstance(leaf, bool) else type(leaf) for leaf in leaves}
+    if len(kinds) > 1 and (bool in kinds or str in kinds or bytes in kinds):
+        names = ", ".join(sorted(kind.__name__ for kind in kinds))
+        raise TypeError(
+            f"One tensor holds one kind of value, but {describe(value)} mixes {names}. "
+            "Convert the values to one type first."
+        )
+    if array.dtype.kind in "US":  # as objects: NumPy's own strings lose zero bytes at the end
+        return _numpy_array(np.array(value, object))
+    if kinds == {int} and array.dtype.kind not in "iu":
+        raise ValueError(f"{describe(value)} does not fit an integer of 64 bits. Write it as a float.")
+    if array.dtype.kind == "O":
+        bad = next(leaf for leaf in leaves if not isinstance(leaf, (bool, int, float, complex)))
+        raise TypeError(f"A tensor cannot be made from {describe(value)}: it holds {describe(bad)}.")
+    default = _PYTHON_DTYPE.get(array.dtype.kind)
+    return array if wanted is not None or default is None else _in_dtype(array, default, value)
+
+
+def _numpy_array(array: Any) -> Any:
+    """A copy of a NumPy array. Strings become bytes in UTF-8, the form in which a tensor holds them."""
+    if array.dtype.kind not in "USOT":
+        dtypes.of_numpy(array.dtype)
+        return np.array(array)
+    encoded = np.empty(array.size, object)
+    for i, item in enumerate(array.reshape(-1).tolist()):
+        if not isinstance(item, (str, bytes)):
+            raise TypeError(
+                f"A tensor cannot be made from NumPy objects such as {describe(item)}. Give the array "
+                "a dtype for numbers, or make every element a string."
             )
-        return array.astype(np.int32)
-    if array.dtype == np.float64:
-        return array.astype(np.float32)
-    return array
+        encoded[i] = item.encode() if isinstance(item, str) else bytes(item)
+    return encoded.reshape(array.shape)
+
+
+def _in_dtype(array: Any, target: dtypes.DType, value: Any) -> Any:
+    """The array in another dtype; raises when that loses a fraction, a sign or digits before the point."""
+    given = dtypes.of_numpy(array.dtype)
+    if not _may_become(given, target):
+        raise TypeError(
+            f"{describe(value)} was given where {target.name} is needed; {given.kind} does not become "
+            f"{target.kind} by itself. Convert one of the two on purpose, for example with "
+            f"tf.cast(value, tf.{target.name})."
+        )
+    if given.is_integer and target.is_integer and array.size:
+        for number in (int(array.min()), int(array.max())):
+            if not target.min <= number <= target.max:
+                more = " Pass dtype=tf.int64." if target is dtypes.int32 else ""
+                raise ValueError(
+                    f"{number} does not fit {target.name} ({target.min} to {target.max}).{more}"
+                )
+    return array.astype(target.as_numpy_dtype)
 
 
 def _ragged(value: Any, path: str = "") -> str:
     """Says which two neighbours of a ragged list differ, and in what."""
     if not isinstance(value, (list, tuple)):
         return ""
-    sizes = [len(part) if isinstance(part, (list, tuple)) else None for part in value]
+    sizes = [len(part) if isinstance(part, (list, tuple)) or np.ndim(part) else None for part in value]
     for i, size in enumerate(sizes[1:], start=1):
         if size != sizes[0]:
             first = "a number" if sizes[0] is None else f"{sizes[0]} elements"
@@ -69,48 +100,25 @@ def _ragged(value: Any, path: str = "") -> str:
     return next((text for i, part in enumerate(value) if (text := _ragged(part, f"{path}[{i}]"))), "")
 
 
-def _to_array(value: Any, dtype: dtypes.DType | None, hint: dtypes.DType | None) -> Any:
-    """A new NumPy array. `dtype` is a demand, `hint` a wish that gives way to a loss of information."""
-    array: Any
+def _to_array(value: Any, wanted: dtypes.DType | None) -> Any:
+    """A new NumPy array of a value that is no tensor yet."""
     if value is None:
         raise ValueError("None cannot be converted to a tensor. Did a function forget its return?")
     if isinstance(value, (np.ndarray, np.generic)):
-        array = np.array(value)
-        dtypes.of_numpy(array.dtype)
-        if array.dtype.kind in "US":
-            array = _python_array(array.tolist())
+        array = _numpy_array(np.asarray(value))
     elif isinstance(value, (bool, int, float, complex, str, bytes, list, tuple, range)):
-        wanted = dtype or hint
         if type(value) in (int, float) and wanted is not None and (
             wanted.is_differentiable or (type(value) is int and wanted.is_integer)
         ):  # fmt: skip
             return _checked_scalar(value, wanted)  # the frequent case: x * 2.0
-        array = _big_ints(value) if wanted is not None else None
-        if array is None:
-            array = _python_array(value)
+        array = _python_array(value, wanted)
     elif hasattr(value, "__array__"):
-        array = np.array(value.__array__())
+        array = _numpy_array(np.asarray(value.__array__()))
     else:
         raise TypeError(f"A tensor cannot be made from {describe(value)}.")
-    target = dtype or hint
-    if target is None or array.dtype == target.as_numpy_dtype:
+    if wanted is None or array.dtype == wanted.as_numpy_dtype:
         return array
-    given = dtypes.of_numpy(array.dtype)
-    if not _may_become(given, target):
-        advice = "tf.cast(value, dtype) drops the fraction on purpose; tf.cast the tensor otherwise"
-        raise TypeError(f"{describe(value)} cannot become a {target.name} tensor ({advice}).")
-    return array.astype(target.as_numpy_dtype)
-
-
-def _big_ints(value: Any) -> Any:
-    """Python ints as int64, which a wished-for dtype then narrows; None if it is anything else."""
-    array = np.array(value) if not isinstance(value, (str, bytes)) and _all_int(value) else None
-    return array if array is not None and array.dtype.kind in "iu" else None
-
-
-def _all_int(value: Any) -> bool:
-    leaves = nest.flatten(value) if not isinstance(value, range) else value
-    return bool(leaves) and all(type(leaf) is int for leaf in leaves)
+    return _in_dtype(array, wanted, value)
 
 
 def _checked_scalar(value: Any, dtype: dtypes.DType) -> Any:
@@ -158,7 +166,7 @@ def convert(value: Any, dtype: Any = None, hint: dtypes.DType | None = None) -> 
 
         first = next(x for x in nest.flatten(value) if isinstance(x, (Tensor, Variable)))
         return stack([convert(part, dtype, hint or first.dtype) for part in value])
-    return Tensor(devices.place(_to_array(value, wanted, hint)))
+    return Tensor(devices.place(_to_array(value, wanted or hint)))
 
 
 def convert_like(value: Any, other: Any) -> Tensor:
@@ -171,7 +179,7 @@ def convert_like(value: Any, other: Any) -> Tensor:
 def convert_together(*values: Any) -> list[Tensor]:
     """All values as tensors: Python numbers and arrays take the dtype of the first tensor among them."""
     lead: Any = next((v for v in values if isinstance(v, (Tensor, Variable))), None)
-    if lead is None:
+    if lead is None and values:
         lead = next((v for v in values if isinstance(v, (np.ndarray, np.generic))), values[0])
         lead = convert(lead)
     return [convert(value, hint=lead.dtype) for value in values]
@@ -216,16 +224,19 @@ def convert_to_tensor(
     tf.float32
     """
     del name
-    return convert(value, dtype, None if dtype_hint is None else dtypes.as_dtype(dtype_hint))
+    if dtype is None and dtype_hint is not None:
+        try:
+            return convert(value, hint=dtypes.as_dtype(dtype_hint))
+        except TypeError:  # a hint that does not fit is only a hint
+            return convert(value)
+    return convert(value, dtype)
 
 
 def _dims_of(shape: Any) -> tuple[int, ...]:
     if isinstance(shape, (Tensor, Variable)):
         shape = np.asarray(convert(shape).numpy()).reshape(-1).tolist()
-    if isinstance(shape, (int, np.integer)):
-        shape = [shape]
-    dims = tuple(TensorShape([int(size) for size in shape]).as_list())
-    return dims  # type: ignore[return-value]
+    dims = TensorShape([shape] if isinstance(shape, (int, np.integer)) else shape).as_list()
+    return tuple(dims)  # type: ignore[arg-type]
 
 
 def fill(dims: Any, value: Any, name: str | None = None) -> Tensor:
@@ -235,14 +246,24 @@ def fill(dims: Any, value: Any, name: str | None = None) -> Tensor:
     [[7, 7], [7, 7]]
     """
     del name
-    scalar = convert(value)
-    xp = devices.namespace(scalar._array)
-    return Tensor(xp.full(_dims_of(dims), scalar._array))
+    from engine.ops.array import broadcast_to  # so that a gradient reaches `value`
+
+    return broadcast_to(value, dims)
+
+
+def zero_or_one(value: int, dtype: dtypes.DType) -> Any:
+    """The 0 or 1 of a dtype. Of strings, the empty one is 0, and none is 1."""
+    if dtype is not dtypes.string:
+        return value
+    if value:
+        raise InvalidArgumentError("ones: no string counts as one. Use tf.fill(shape, text).")
+    return b""
 
 
 def _filled(shape: Any, value: int, dtype: Any) -> Tensor:
-    numpy_dtype = dtypes.as_dtype(dtype).as_numpy_dtype
-    return Tensor(devices.scope_namespace().full(_dims_of(shape), value, numpy_dtype))
+    found = dtypes.as_dtype(dtype)
+    xp = devices.scope_namespace() if found is not dtypes.string else np
+    return Tensor(xp.full(_dims_of(shape), zero_or_one(value, found), found.as_numpy_dtype))
 
 
 def zeros(shape: Any, dtype: Any = dtypes.float32, name: str | None = None) -> Tensor:

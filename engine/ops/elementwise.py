@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 
 from engine import dtypes, spec
-from engine.dispatch import NOT_DIFFERENTIABLE, Primitive, apply, primitive, same_dtype
+from engine.dispatch import (
+    NOT_DIFFERENTIABLE, Primitive, apply, context, explain, primitive, same_dtype,
+)  # fmt: skip
 from engine.errors import InvalidArgumentError
 from engine.ops.creation import convert, convert_together
 from engine.spec import TensorSpec
@@ -48,6 +50,15 @@ def _spec(name: str, kinds: tuple[str, ...], dtype: dtypes.DType | None) -> Call
     return rule
 
 
+_NO_ATTRS: dict[str, Any] = {}
+
+
+def _numpy_kinds(kinds: tuple[str, ...]) -> str:
+    """NumPy's letters for kinds of dtypes. bfloat16 is not among them, and takes the general path."""
+    letters = {"bool": "b", "int": "i", "uint": "u", "float": "f", "complex": "c", "string": ""}
+    return "".join(letters[kind] for kind in kinds)
+
+
 def _kernel(ufunc: Any) -> Callable[..., Any]:
     return lambda xp, *arrays: ufunc(*arrays)  # a NumPy ufunc given CuPy arrays runs CuPy's
 
@@ -70,8 +81,15 @@ def unary(
 ) -> Any:
     """Declares a primitive of one input and returns the public operation."""
     record = _enter(name, ufunc, vjp, kinds, dtype, quiet)
+    fast = _numpy_kinds(kinds) if quiet else ""
 
     def op(x: Any, name: str | None = None) -> Tensor:
+        if type(x) is Tensor and x._array.dtype.kind in fast and context.builder is None:
+            output = Tensor(ufunc(x._array))  # what apply would do, without its questions
+            log = context.log
+            if log is not None:
+                log.record(record, (x,), _NO_ATTRS, output)
+            return output
         tensor = x if type(x) is Tensor else convert(x)
         if tensor.dtype.kind not in kinds:
             _check_kind(record.name, tensor, kinds)
@@ -85,8 +103,21 @@ def binary(
 ) -> Any:
     """Declares a primitive of two inputs and returns the public operation."""
     record = _enter(name, ufunc, vjp, kinds, dtype, quiet)
+    fast = _numpy_kinds(kinds) if quiet else ""
 
     def op(x: Any, y: Any, name: str | None = None) -> Tensor:
+        if type(x) is Tensor and type(y) is Tensor:
+            a, b = x._array, y._array
+            same = a.dtype
+            if same is b.dtype and same.kind in fast and context.builder is None:
+                try:
+                    output = Tensor(ufunc(a, b))  # what apply would do, without its questions
+                except ValueError as error:
+                    raise explain(record, (x, y), _NO_ATTRS, error) from error
+                log = context.log
+                if log is not None:
+                    log.record(record, (x, y), _NO_ATTRS, output)
+                return output
         if type(x) is not Tensor or type(y) is not Tensor:
             x, y = convert_together(x, y)
         kind = x.dtype

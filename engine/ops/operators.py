@@ -34,10 +34,6 @@ _UNARY = {
 }
 
 
-def _forward(operation: Any) -> Any:
-    return lambda self, other: operation(self, other)
-
-
 def _reflected(operation: Any) -> Any:
     return lambda self, other: operation(other, self)
 
@@ -53,10 +49,10 @@ def _not_equal(self: Any, other: Any) -> Any:
 _classes: tuple[Any, ...] = (Tensor, Variable)
 for _class in _classes:
     for _name, _operation in _BINARY.items():
-        setattr(_class, f"__{_name}__", _forward(_operation))
+        setattr(_class, f"__{_name}__", _operation)
         setattr(_class, f"__r{_name}__", _reflected(_operation))
     for _name, _operation in _COMPARE.items():
-        setattr(_class, f"__{_name}__", _forward(_operation))
+        setattr(_class, f"__{_name}__", _operation)
     for _name, _operation in _UNARY.items():
         setattr(_class, f"__{_name}__", lambda self, _operation=_operation: _operation(self))
     _class.__pos__ = lambda self: self

@@ -6,15 +6,18 @@ is what the derivatives use to stretch a cotangent back.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
+
+import numpy as np
 
 from engine import dtypes
 from engine.dispatch import NOT_DIFFERENTIABLE, apply, primitive
 from engine.errors import InvalidArgumentError
 from engine.ops.array import _EXPAND, broadcast_like, size
 from engine.ops.creation import convert
-from engine.ops.elementwise import cast, divide, equal, sqrt, square
+from engine.ops.elementwise import (
+    BOOLEAN, NUMBERS, REAL, _check_kind, cast, divide, equal, sqrt, square,
+)  # fmt: skip
 from engine.spec import TensorSpec, normalize_axis
 from engine.tensor import Tensor
 
@@ -46,10 +49,12 @@ def _extreme_vjp(dy: Tensor, y: Tensor, x: Tensor, *, axes: Axes, keepdims: bool
     return _stretch(dy, x, axes, keepdims) * hit / count
 
 
-def _reduction(name: str, method: str, vjp: Any, dtype: dtypes.DType | None = None) -> Any:
+def _reduction(name: str, method: str, vjp: Any, kinds: tuple[str, ...], text: str) -> Any:
+    """Declares a reduction. Returns its primitive and the public operation."""
+
     def kernel(xp: Any, x: Any, *, axes: Axes, keepdims: bool) -> Any:
-        if method in ("sum", "prod") and x.dtype.kind in "iu":
-            return getattr(xp, method)(x, axis=axes, keepdims=keepdims, dtype=x.dtype)
+        if method == "sum" and x.dtype.kind in "iu":  # NumPy would widen the dtype
+            return xp.sum(x, axis=axes, keepdims=keepdims, dtype=x.dtype)
         if method in ("max", "min") and x.size == 0:
             low = dtypes.of_numpy(x.dtype)
             edge = (-float("inf"), float("inf")) if low.is_floating else (low.min, low.max)
@@ -58,16 +63,21 @@ def _reduction(name: str, method: str, vjp: Any, dtype: dtypes.DType | None = No
         return getattr(xp, method)(x, axis=axes, keepdims=keepdims)
 
     def spec(x: TensorSpec, *, axes: Axes, keepdims: bool) -> TensorSpec:
-        return _reduced(x, axes, keepdims, dtype)
+        _check_kind(name, x, kinds)
+        return _reduced(x, axes, keepdims)
 
-    return primitive(name, kernel, spec, vjp=vjp)
+    record = primitive(name, kernel, spec, vjp=vjp)
 
+    def op(input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None) -> Tensor:
+        x = convert(input_tensor)
+        _check_kind(record.name, x, kinds)
+        return apply(record, x, axes=_axes(axis, x, record.name), keepdims=bool(keepdims))
 
-_SUM = _reduction("reduce_sum", "sum", (_sum_vjp,))
-_MAX = _reduction("reduce_max", "max", (_extreme_vjp,))
-_MIN = _reduction("reduce_min", "min", (_extreme_vjp,))
-_ALL = _reduction("reduce_all", "all", NOT_DIFFERENTIABLE, dtypes.bool_)
-_ANY = _reduction("reduce_any", "any", NOT_DIFFERENTIABLE, dtypes.bool_)
+    op.__name__ = op.__qualname__ = name
+    op.__doc__ = (
+        f"{text}\n\n    `axis`: an int, a list, or None for all; those axes disappear unless `keepdims`.\n    "
+    )
+    return record, op
 
 
 def _axes(axis: Any, x: Tensor, what: str) -> Axes:
@@ -75,40 +85,23 @@ def _axes(axis: Any, x: Tensor, what: str) -> Axes:
         raise InvalidArgumentError(f"{what} needs a tensor whose rank is known.")
     if axis is None:
         return tuple(range(x.ndim))
-    listed = [int(a) for a in axis] if isinstance(axis, (list, tuple)) else [int(axis)]
+    listed = axis if isinstance(axis, (list, tuple)) else np.asarray(axis).reshape(-1).tolist()
     axes = sorted(normalize_axis(a, x.ndim, what) for a in listed)
     if len(set(axes)) < len(axes):
-        raise InvalidArgumentError(f"{what}: axis {listed} names an axis twice.")
+        raise InvalidArgumentError(f"{what}: axis {list(listed)} names an axis twice.")
     return tuple(axes)
 
 
-def _public(record: Any, name: str, text: str, check: Callable[[Tensor], None] | None = None) -> Any:
-    def op(input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None) -> Tensor:
-        x = convert(input_tensor)
-        if check is not None:
-            check(x)
-        return apply(record, x, axes=_axes(axis, x, record.name), keepdims=bool(keepdims))
-
-    op.__name__ = op.__qualname__ = name
-    op.__doc__ = (
-        f"{text}\n\n    `axis`: an int, a list, or None for all; they disappear unless `keepdims`.\n    "
-    )
-    return op
-
-
-def _needs_bool(x: Tensor) -> None:
-    if not x.dtype.is_bool:
-        raise InvalidArgumentError(
-            f"reduce_all and reduce_any work on bool tensors, but {x.dtype.name} was given. "
-            "Compare first, for example x != 0."
-        )
-
-
-reduce_sum = _public(_SUM, "reduce_sum", "The sum of the elements along the axes; 0 for none.")
-reduce_max = _public(_MAX, "reduce_max", "The largest element along the axes.")
-reduce_min = _public(_MIN, "reduce_min", "The smallest element along the axes.")
-reduce_all = _public(_ALL, "reduce_all", "True where all elements along the axes are.", _needs_bool)
-reduce_any = _public(_ANY, "reduce_any", "True where an element along the axes is.", _needs_bool)
+# fmt: off
+_SUM, reduce_sum = _reduction("reduce_sum", "sum", (_sum_vjp,), NUMBERS,
+    "The sum of the elements along the axes; 0 for none.")
+_MAX, reduce_max = _reduction("reduce_max", "max", (_extreme_vjp,), REAL, "The largest element along the axes.")
+_MIN, reduce_min = _reduction("reduce_min", "min", (_extreme_vjp,), REAL, "The smallest element along the axes.")
+_ALL, reduce_all = _reduction("reduce_all", "all", NOT_DIFFERENTIABLE, BOOLEAN,
+    "True where all elements along the axes are.")
+_ANY, reduce_any = _reduction("reduce_any", "any", NOT_DIFFERENTIABLE, BOOLEAN,
+    "True where an element along the axes is.")
+# fmt: on
 
 
 def reduce_mean(
@@ -122,13 +115,17 @@ def reduce_mean(
     [2.0, 3.0]
     """
     x = convert(input_tensor)
+    _check_kind("reduce_mean", x, NUMBERS)
+    # The sum of many integers or 16-bit floats may not fit their own dtype, though the mean does.
+    wide = dtypes.float64 if x.dtype.is_integer else dtypes.float32 if x.dtype.size == 2 else x.dtype
+    if wide is not x.dtype:
+        return cast(reduce_mean(cast(x, wide), axis, keepdims), x.dtype)
     total = reduce_sum(x, axis, keepdims)
-    wide, narrow = x.shape.num_elements(), total.shape.num_elements()
-    if wide is not None and narrow:
-        count = convert(wide // narrow, hint=x.dtype)
-    else:  # sizes known only when the graph runs, or nothing left to divide
-        count = cast(divide(size(x), size(total)), x.dtype)
-    return cast(divide(total, count), x.dtype)
+    many, few = x.shape.num_elements(), total.shape.num_elements()
+    if many is not None and few:
+        return divide(total, many // few)
+    # Sizes known only when the graph runs, or nothing left to divide.
+    return divide(total, cast(divide(size(x), size(total)), wide))
 
 
 def reduce_variance(
@@ -168,7 +165,7 @@ def argmax(
     [1, 0]
     """
     x = convert(input)
-    where = normalize_axis(int(axis or 0), x.ndim, "argmax")
+    where = normalize_axis(axis or 0, x.ndim, "argmax")
     return apply(_ARGMAX, x, axis=where, dtype=dtypes.as_dtype(output_type))
 
 
@@ -177,5 +174,5 @@ def argmin(
 ) -> Tensor:
     """The position of the smallest element along `axis`; the first of several."""
     x = convert(input)
-    where = normalize_axis(int(axis or 0), x.ndim, "argmin")
+    where = normalize_axis(axis or 0, x.ndim, "argmin")
     return apply(_ARGMIN, x, axis=where, dtype=dtypes.as_dtype(output_type))
