@@ -300,11 +300,18 @@ class Function:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if config.functions_run_eagerly():
             return self.python_function(*args, **kwargs)
+        tensors: list[Tensor] = []
+        key = None if kwargs else _quick_key(args, tensors)
+        known = None if key is None else self._quick.get(key)
+        if known is not None:
+            return known.call_flat(tensors)
         plain = self._arguments(args, kwargs)
         concrete = self._lookup(plain)
-        return concrete.call_flat(
-            [leaf for leaf in nest.flatten(plain) if isinstance(leaf, Tensor)]
-        )
+        leaves = [leaf for leaf in nest.flatten(plain) if isinstance(leaf, Tensor)]
+        # A default argument may have added tensors of its own; then the shortcut would miss them.
+        if key is not None and len(leaves) == len(tensors) and len(self._quick) < CACHE_SIZE:
+            self._quick[key] = concrete
+        return concrete.call_flat(leaves)
 
     def _trace(self, plain: list[Any]) -> ConcreteFunction:
         name = getattr(self.python_function, "__name__", "function")

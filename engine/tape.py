@@ -266,6 +266,7 @@ class GradientTape:
             if entry is None or not depends[position]:
                 continue
             primitive, attrs, inputs_at, inputs, output = entry
+            dy: Any
             if type(output) is tuple:
                 dy = _gather_parts(cotangents, position, output, asked, result)
             else:
