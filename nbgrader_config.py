@@ -40,3 +40,6 @@ c.OverwriteCells.add_missing_cells = True
 
 # The check has its own, shorter limits, with a message; this one is for the learner's own cells.
 c.Execute.timeout = 60
+
+# The kernels of a class write no history, and do not warn about their transport one by one.
+c.Execute.extra_arguments = ["--HistoryManager.hist_file=:memory:", "--log-level=40"]

@@ -76,7 +76,9 @@ def _sequences(expected: tuple | list, got: Any, tolerance: float) -> str | None
     for place, (right, given) in enumerate(zip(expected, got, strict=True)):
         wrong = differs(right, given, tolerance)
         if wrong:
-            return f"element {place}: {wrong}"
+            path, _, rest = wrong.removeprefix("at ").partition(": ")
+            nested = wrong.startswith("at [")
+            return f"at [{place}]{path}: {rest}" if nested else f"at [{place}]: {wrong}"
     return None
 
 

@@ -12,6 +12,7 @@ from graders.tasks.base import Task
 
 CHAPTERS = {
     "01": ("ch01_rank", "ch01_layout"),
+    "05": ("ch05_tracing", "ch05_once"),
 }
 
 

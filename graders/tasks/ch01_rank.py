@@ -5,7 +5,7 @@ The other two tasks of the chapter are in ch01_layout.py.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -53,15 +53,22 @@ def empty_lists(draw: Draw) -> Iterator[Args]:
         yield (np.zeros((*draw.shape(draw.random.randint(1, 2)), 0)).tolist(),)
 
 
-def first_only(value: Any) -> tuple[int, ...]:
-    """The shape as seen by looking at the first element of every list and at no other."""
-    sizes = []
-    while isinstance(value, list):
-        sizes.append(len(value))
-        if not value:
-            break
-        value = value[0]
-    return tuple(sizes)
+def shape_in_engine(value: Any) -> Any:
+    """The engine's shape of nested lists; NotImplemented where it refuses them."""
+    try:
+        return tuple(tf.constant(value).shape.as_list())
+    except ValueError:
+        return NotImplemented
+
+
+def changed(change: Callable[[tuple[int, ...]], Any]) -> Callable[[Any], Any]:
+    """A wrong model: the right shape, changed."""
+
+    def model(value: Any) -> Any:
+        shape = shape_in_engine(value)
+        return shape if shape is NotImplemented else change(shape)
+
+    return model
 
 
 RANK = Task(
@@ -171,18 +178,18 @@ SHAPE = Task(
         Misconception(
             "reversed",
             "The axes are in the wrong order: the outermost brackets come first.",
-            predicts(lambda value: first_only(value)[::-1]),
+            predicts(changed(lambda shape: shape[::-1])),
         ),
         Misconception(
             "outer_only",
             "It stops at the outer list: every level of brackets is an entry of the shape.",
-            predicts(lambda value: first_only(value)[:1]),
+            predicts(changed(lambda shape: shape[:1])),
         ),
         Misconception(
             "totals",
             "It counts everything that lies at one depth. An entry of the shape is the length of "
             "one list at that depth.",
-            predicts(lambda value: tuple(map(int, np.cumprod(first_only(value))))),
+            predicts(changed(lambda shape: tuple(map(int, np.cumprod(shape))))),
         ),
         Misconception(
             "empty",

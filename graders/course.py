@@ -1,0 +1,111 @@
+"""The course as nbgrader sees it: its folders and its configuration, and nobody else's.
+
+nbgrader is driven through its own API in this process. Its command line costs seconds to start,
+and silently falls back to its defaults when it is run in another folder.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from nbgrader import preprocessors
+from nbgrader.apps.api import NbGraderAPI
+from nbgrader.converters import Autograde
+from nbgrader.coursedir import CourseDirectory
+from traitlets.config import Config
+from traitlets.config.loader import PyFileConfigLoader
+
+from graders.store import project_root
+
+CONFIG = "nbgrader_config.py"
+SANITIZE = ["ClearOutput", "DeduplicateIds", "OverwriteKernelspec", "OverwriteCells",
+            "CheckCellMetadata"]  # fmt: skip
+AUTOGRADE = ["Execute", "IgnorePattern", "ClearMetadataPreprocessor", "LimitOutput",
+             "SaveAutoGrades", "AssignLatePenalties", "CheckCellMetadata"]  # fmt: skip
+FOLDERS = {
+    "source_directory": "solutions",
+    "release_directory": "exercises",
+    "submitted_directory": "grading/submitted",
+    "autograded_directory": "grading/autograded",
+    "feedback_directory": "grading/feedback",
+}
+
+
+class CourseError(Exception):
+    """Something about the course's own set-up that has to be mended first."""
+
+
+class Course:
+    """One course: where it is, and nbgrader set up for it."""
+
+    def __init__(self, root: Path | None = None, **changes: Any) -> None:
+        self.root = (root or project_root()).resolve()
+        file = self.root / CONFIG
+        if not file.exists():
+            raise CourseError(f"{self.root} is not the course: it has no {CONFIG}")
+        self.config: Config = PyFileConfigLoader(file.name, path=str(self.root)).load_config()
+        for name, value in changes.items():
+            setattr(self.config.CourseDirectory, name, value)
+        _find_tools()
+        self.directory = CourseDirectory(config=self.config)
+        self.api = NbGraderAPI(coursedir=self.directory, config=self.config)
+
+    @property
+    def grading(self) -> Path:
+        """The folder of submissions, gradebook, feedback and grades. Git does not see it."""
+        return self.root / "grading"
+
+    def folder(self, step: str) -> Path:
+        """The folder of one of nbgrader's steps: "source", "release", "submitted", ..."""
+        return self.root / getattr(self.directory, f"{step}_directory")
+
+    def assignments(self) -> list[str]:
+        """The names of the assignments, in order."""
+        return sorted(notebook.parent.name for notebook in self.folder("source").glob("*/*.ipynb"))
+
+    def assignment(self, given: str) -> str:
+        """The assignment with this name, or the only one whose name starts with it."""
+        every = self.assignments()
+        found = [name for name in every if name == given] or [
+            name for name in every if name.startswith(given)
+        ]
+        if len(found) != 1:
+            known = ", ".join(every) or "none"
+            what = "is the beginning of several" if found else "is none"
+            raise CourseError(f"{given!r} {what} of the assignments: {known}")
+        return found[0]
+
+    def assert_active(self) -> None:
+        """Raise unless nbgrader would use exactly the folders and classes that are meant.
+
+        A typo in the configuration leaves a default in place without a word.
+        """
+        converter = Autograde(coursedir=self.directory, parent=self.api)
+        checks = {
+            "CourseDirectory.root": (Path(self.directory.root), self.root),
+            "CourseDirectory.ignore": (self.directory.ignore, ["*"]),
+            "Autograde.sanitize_preprocessors": (_names(converter.sanitize_preprocessors), SANITIZE),
+            "Autograde.autograde_preprocessors": (
+                _names(converter.autograde_preprocessors), AUTOGRADE),
+            "Execute": (preprocessors.Execute in converter.autograde_preprocessors, True),
+        }  # fmt: skip
+        for name, folder in FOLDERS.items():
+            checks[f"CourseDirectory.{name}"] = (getattr(self.directory, name), folder)
+        for name, (active, meant) in checks.items():
+            if active != meant:
+                raise CourseError(f"{CONFIG}: {name} is {active!r}, and should be {meant!r}")
+
+
+def _find_tools() -> None:
+    """nbgrader makes a new gradebook with the command `alembic`, which it looks for on the PATH.
+    It lies beside this Python, where the PATH does not lead when .venv was not activated."""
+    tools, path = str(Path(sys.executable).parent), os.environ.get("PATH", "")
+    if tools not in path.split(os.pathsep):
+        os.environ["PATH"] = os.pathsep.join([tools, path])
+
+
+def _names(classes: list[Any]) -> list[str]:
+    return [each if isinstance(each, str) else each.__name__ for each in classes]

@@ -1,0 +1,230 @@
+"""Grading a class with nbgrader: autograde, feedback, export, in one process.
+
+nbgrader stays the gradebook. This only sees to it that every submission is graded on its own, so
+that one broken notebook costs nobody else anything, and that what went wrong is written down.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import secrets
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.plugins import CsvExportPlugin
+from sqlalchemy.exc import SAWarning
+
+from graders.course import Course, CourseError
+from graders.release import reason
+
+
+@dataclass(frozen=True)
+class Submission:
+    """One student's folder for one assignment."""
+
+    student: str
+    assignment: str
+
+
+@dataclass(frozen=True)
+class Grade:
+    """What a submission got. `problem` says why it could not be graded; "" when it was."""
+
+    submission: Submission
+    points: dict[str, tuple[float, float]]
+    """For every task, by the name of what is written: the points, and the most there are."""
+    problem: str = ""
+
+    @property
+    def total(self) -> float:
+        return sum(points for points, _ in self.points.values())
+
+    @property
+    def most(self) -> float:
+        return sum(most for _, most in self.points.values())
+
+
+def submissions(course: Course, assignment: str | None = None) -> list[Submission]:
+    """Every folder grading/submitted/<student>/<assignment>/, or those of one assignment."""
+    known = set(course.assignments())
+    wanted = {assignment} if assignment else known
+    submitted = course.folder("submitted")
+    found = [
+        Submission(folder.parent.name, folder.name)
+        for folder in sorted(submitted.glob("*/*"))
+        if folder.is_dir() and folder.name in wanted
+    ]
+    if not found:
+        where = submitted.relative_to(course.root)
+        raise CourseError(
+            f"no submissions: put them in {where}/<student>/<assignment>/, where <assignment> is "
+            f"one of {', '.join(sorted(wanted))}"
+        )
+    return found
+
+
+def strangers(course: Course) -> list[str]:
+    """Folders among the submissions that no assignment is named after: they are not graded."""
+    known = course.assignments()
+    submitted = course.folder("submitted")
+    return [
+        str(path.relative_to(course.root))
+        for path in sorted(submitted.glob("*/*"))
+        if path.name not in known
+    ]
+
+
+def grade_class(
+    course: Course,
+    todo: list[Submission],
+    seed: str = "",
+    step: Callable[[str], None] = lambda what: None,
+) -> list[Grade]:
+    """Autograde every submission and write its feedback. `step` is told what comes next.
+
+    All submissions of one run get the same inputs, which nobody has seen before. They can be had
+    again with the seed that is written to grading/runs.csv.
+    """
+    course.assert_active()
+    seed = seed or secrets.token_hex(8)
+    course.grading.mkdir(exist_ok=True)
+    _append(course.grading / "runs.csv", ("seed", "submissions"), [(seed, len(todo))])
+    problems = {name: _registered(course, name) for name in {each.assignment for each in todo}}
+    grades = []
+    with _seeded(seed), warnings.catch_warnings():
+        # nbgrader's own, about objects it adds to its session later: one for every submission
+        warnings.filterwarnings("ignore", category=SAWarning, module="nbgrader")
+        for submission in todo:
+            step(f"{submission.student}, {submission.assignment}")
+            problem = problems[submission.assignment] or _autograded(course, submission)
+            grades.append(_result(course, submission, problem))
+    _write_problems(course, grades)
+    return grades
+
+
+def _registered(course: Course, assignment: str) -> str:
+    """Put the assignment, as it is in solutions/ now, into the gradebook. Returns what is wrong."""
+    scratch = course.grading / "release"
+    into = Course(course.root, release_directory=str(scratch), db_url=course.directory.db_url)
+    result = into.api.generate_assignment(assignment, force=True, create=True)
+    return "" if result["success"] else f"the assignment itself: {reason(result)}"
+
+
+def _autograded(course: Course, submission: Submission) -> str:
+    """Run nbgrader on one submission; returns why it failed, or ""."""
+    missing = _missing_notebooks(course, submission)
+    if missing:
+        return missing
+    if set(submission.student) & set("*?["):
+        return (
+            "the student's folder has one of * ? [ in its name, which nbgrader takes for a pattern"
+        )
+    student = submission.student
+    try:
+        for part in (course.api.autograde, course.api.generate_feedback):
+            result = part(submission.assignment, student, force=True)
+            if not result["success"]:
+                return reason(result)
+    except Exception as error:  # whatever one notebook does, the class goes on
+        return f"{type(error).__name__}: {error}"
+    return ""
+
+
+def _missing_notebooks(course: Course, submission: Submission) -> str:
+    """nbgrader passes over a notebook with another name: "rank-and-shape (1).ipynb" is none."""
+    folder = course.folder("submitted") / submission.student / submission.assignment
+    wanted = {
+        file.name for file in (course.folder("source") / submission.assignment).glob("*.ipynb")
+    }
+    given = {file.name for file in folder.iterdir()}
+    if wanted <= given:
+        return ""
+    holds = ", ".join(sorted(given)) or "nothing"
+    return f"{', '.join(sorted(wanted - given))} is not there; the folder holds {holds}"
+
+
+def _result(course: Course, submission: Submission, problem: str) -> Grade:
+    """The points from the gradebook; all 0, and marked for a person to look at, when it failed."""
+    with _gradebook(course) as gradebook:
+        try:
+            gradebook.update_or_create_student(submission.student)
+            found = gradebook.update_or_create_submission(submission.assignment, submission.student)
+        except MissingEntry:  # the assignment itself could not be registered
+            return Grade(submission, {}, problem)
+        points = {}
+        for notebook in found.notebooks:
+            for grade in notebook.grades:
+                if problem:  # points of an earlier run must not stand for this one
+                    grade.auto_score, grade.needs_manual_grade = 0, True
+                name = grade.name.removeprefix("check-").replace("-", "_")
+                points[name] = (grade.score, grade.max_score)
+        gradebook.db.commit()
+    return Grade(submission, points, problem)
+
+
+def _write_problems(course: Course, grades: list[Grade]) -> None:
+    """grading/problems.csv: what could not be graded in this run, and why."""
+    file = course.grading / "problems.csv"
+    file.unlink(missing_ok=True)
+    rows = [
+        (grade.submission.student, grade.submission.assignment, grade.problem)
+        for grade in grades
+        if grade.problem
+    ]
+    if rows:
+        _append(file, ("student", "assignment", "problem"), rows)
+
+
+def feedback(course: Course, todo: list[Submission]) -> dict[Submission, str]:
+    """Write the feedback again, for what is graded; returns what failed, and why."""
+    failed = {}
+    for submission in todo:
+        result = course.api.generate_feedback(submission.assignment, submission.student, force=True)
+        if not result["success"]:
+            failed[submission] = reason(result)
+    return failed
+
+
+def export(course: Course, to: Path | None = None) -> Path:
+    """Write every grade in the gradebook as CSV, in nbgrader's own columns."""
+    to = to or course.grading / "grades.csv"
+    to.parent.mkdir(parents=True, exist_ok=True)
+    plugin = CsvExportPlugin(parent=course.api)
+    plugin.to = str(to)
+    with _gradebook(course) as gradebook:
+        plugin.export(gradebook)
+    return to
+
+
+@contextmanager
+def _gradebook(course: Course) -> Iterator[Gradebook]:
+    with Gradebook(course.directory.db_url, course.directory.course_id) as gradebook:
+        yield gradebook
+
+
+@contextmanager
+def _seeded(seed: str) -> Iterator[None]:
+    """Kernels that nbgrader starts inherit the environment, and with it the seed."""
+    before = os.environ.get("GRADERS_SEED")
+    os.environ["GRADERS_SEED"] = seed
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["GRADERS_SEED"]
+        else:
+            os.environ["GRADERS_SEED"] = before
+
+
+def _append(file: Path, head: tuple[str, ...], rows: list[tuple[object, ...]]) -> None:
+    new = not file.exists()
+    with file.open("a", newline="", encoding="utf-8") as out:
+        writer = csv.writer(out)
+        if new:
+            writer.writerow(head)
+        writer.writerows(rows)
