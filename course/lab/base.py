@@ -7,6 +7,7 @@ a reopened, printed or exported copy still shows; the live widget hides it (see 
 from __future__ import annotations
 
 import base64
+import re
 import uuid
 from html import escape
 from pathlib import Path
@@ -43,6 +44,18 @@ def in_notebook() -> bool:
 
 def data_uri(mime: str, content: bytes) -> str:
     return f"data:{mime};base64,{base64.b64encode(content).decode()}"
+
+
+def rich_html(text: str) -> str:
+    """`code`, **bold** and fenced blocks as HTML; everything else stays text (as in common.js)."""
+    pieces = re.split(r"```(?:\w*\n)?", escape(text))
+    for i, piece in enumerate(pieces):
+        if i % 2:
+            pieces[i] = f"<pre>{piece.removesuffix(chr(10))}</pre>"
+        else:
+            piece = re.sub(r"`([^`]+)`", r"<code>\1</code>", piece)
+            pieces[i] = re.sub(r"\*\*([^*]+)\*\*", r"<strong>\1</strong>", piece)
+    return "".join(pieces)
 
 
 def svg_figure(svg: str, alt: str, caption: str = "") -> str:

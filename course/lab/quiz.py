@@ -13,7 +13,7 @@ from typing import Any
 
 import traitlets
 
-from course.lab.base import LabWidget, module
+from course.lab.base import LabWidget, module, rich_html
 from course.lab.questions import Question, predictions, questions, title
 from graders import store
 
@@ -102,8 +102,8 @@ class Quiz(LabWidget):
         for number, entry in enumerate(self.asked, 1):
             lines.append(f"{number}. {entry['ask']}")
             lines += [f"   - {text}" for text in entry["options"]]
-            options = "".join(f"<li>{escape(text)}</li>" for text in entry["options"])
-            items.append(f"<li>{escape(entry['ask'])}<ul>{options}</ul></li>")
+            options = "".join(f"<li>{rich_html(text)}</li>" for text in entry["options"])
+            items.append(f"<li>{rich_html(entry['ask'])}<ul>{options}</ul></li>")
         html = f"<p><strong>{escape(lines[0])}</strong></p><ol>{''.join(items)}</ol>"
         return {"text/plain": "\n".join(lines), "text/html": html}
 
@@ -164,6 +164,10 @@ class Predict(LabWidget):
         }
 
     def _static(self) -> dict[str, str]:
+        lead = "Predict first (run this cell to answer): "
         choice = "".join(f"\n  - {text}" for text in self.options)
-        text = f"Predict first (run this cell to answer): {self.ask}{choice}"
-        return {"text/plain": text, "text/html": f"<p>{escape(text)}</p>"}
+        items = "".join(f"<li>{rich_html(text)}</li>" for text in self.options)
+        return {
+            "text/plain": f"{lead}{self.ask}{choice}",
+            "text/html": f"<p><strong>{lead}</strong>{rich_html(self.ask)}</p><ul>{items}</ul>",
+        }

@@ -217,6 +217,22 @@ class LabDriver:
         )
         self.wait_idle()
 
+    def scroll_to(self, index: int) -> None:
+        """Bring a cell into view; JupyterLab draws only what is near the view."""
+        self.page.evaluate(
+            "index => window.jupyterapp.shell.currentWidget.content.scrollToItem(index, 'start')",
+            index,
+        )
+
+    def executed(self) -> list[bool]:
+        """For every code cell with source, in order: whether it has run."""
+        return self.page.evaluate(
+            """() => window.jupyterapp.shell.currentWidget.content.widgets
+                .map(cell => cell.model)
+                .filter(model => model.type === 'code' && model.sharedModel.source.trim())
+                .map(model => model.executionCount !== null)"""
+        )
+
     def save(self) -> None:
         self.page.evaluate("() => window.jupyterapp.shell.currentWidget.context.save()")
 

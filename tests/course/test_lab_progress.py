@@ -14,7 +14,7 @@ from nbformat.sign import NotebookNotary
 from course import chapters, start_page
 from course.lab import ProgressMap
 from course.lab.questions import QUIZZES
-from graders import store
+from graders import store, tasks
 from graders.store import Result
 
 ROOT = Path(chapters.__file__).resolve().parents[1]
@@ -58,6 +58,12 @@ def test_what_a_chapter_names_is_there(chapter: chapters.Chapter) -> None:
     assert bool(chapter.exercise) == (len(chapter.tasks) > 1)
     assert chapter.able[0].islower() and chapter.able.endswith(".")
     assert chapter.minutes > 0
+
+
+def test_the_tasks_of_a_chapter_are_its_quiz_and_those_that_are_graded() -> None:
+    named = {c.number: set(c.tasks) - {f"{c.number}.quiz"} for c in every_chapter() if c.tasks}
+    graded = {number: {task.id for task in tasks.chapter(number)} for number in tasks.CHAPTERS}
+    assert {number: ids for number, ids in named.items() if ids} == graded
 
 
 def test_every_lesson_is_on_the_map() -> None:

@@ -229,5 +229,6 @@ def test_the_twin_lists_questions_and_no_answers(chapter: str) -> None:
     asked = questions.questions(chapter)
     for question in asked:
         assert question.ask in twin["text/plain"]
+        assert "`" not in twin["text/html"] and "<script" not in twin["text/html"]
         for option in question.options:
             assert option.why not in twin["text/plain"] + twin["text/html"]
