@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable
@@ -25,7 +26,7 @@ from engine.graph.graph import CONSTANT, PLACEHOLDER, VARIABLE, Graph, SymbolicT
 from engine.graph.passes import remove_dead_code
 from engine.graph.verifier import verify
 from engine.ops.creation import convert
-from engine.spec import TensorSpec, compatible
+from engine.spec import TensorSpec
 from engine.tensor import Tensor, describe
 from engine.variable import Variable
 
@@ -41,6 +42,12 @@ class ConcreteFunction:
         self._result = result  # the nested result, with positions for its leaves
         self._places = places  # for each leaf of the result: its place in graph.outputs, or None
         self._variables = [node.payload for node in graph.nodes if node.op == VARIABLE]
+        self._captures = any(isinstance(node.payload, SymbolicTensor) for node in graph.nodes)
+        self._unsure = [  # updates whose shape is known only when the graph has run
+            place
+            for place, (_, number) in enumerate(graph.updates)
+            if not graph.specs[number].shape.is_fully_defined()
+        ]
         self._run, self.source = compile_source(graph)
 
     @property
@@ -89,13 +96,20 @@ class ConcreteFunction:
 
     def call_flat(self, tensors: list[Tensor]) -> Any:
         """Runs the graph. Under a tape or inside another trace, its operations run one by one instead."""
-        if context.builder is not None or context.log is not None:
+        if context.builder is not None or context.log is not None or self._captures:
             outputs = self._inline(tensors)
         else:
             arrays = [t._array for t in tensors]
             arrays += [variable._array for variable in self._variables]
-            with np.errstate(all="ignore"):
-                results, updates = self._run(*arrays)
+            try:
+                with np.errstate(all="ignore"):
+                    results, updates = self._run(*arrays)
+            except (ValueError, TypeError, IndexError):
+                # The generated code knows no shapes; run one by one, the operation that fails explains.
+                self._inline(tensors)
+                raise
+            for place in self._unsure:
+                self.graph.updates[place][0]._check(Tensor(updates[place]), "assign")
             for (variable, _), array in zip(self.graph.updates, updates, strict=True):
                 variable._array = array
             outputs = [Tensor(array) for array in results]
@@ -113,7 +127,11 @@ class ConcreteFunction:
                 values[node.outputs[0]] = node.payload.value()
             else:
                 assert node.primitive is not None
-                made = apply(node.primitive, *(values[n] for n in node.inputs), **node.attrs)
+                try:
+                    made = apply(node.primitive, *(values[n] for n in node.inputs), **node.attrs)
+                except Exception as error:
+                    error.add_note(f"{node.name} of {self.name!r}, written at {node.line}")
+                    raise
                 for number, value in zip(
                     node.outputs, made if isinstance(made, tuple) else (made,), strict=True
                 ):
@@ -206,26 +224,29 @@ class Function:
         self._cache: OrderedDict[Any, ConcreteFunction] = OrderedDict()
         self._quick: dict[Any, ConcreteFunction] = {}  # a shortcut to entries of the cache
         self._traces = 0
-        self._methods: weakref.WeakKeyDictionary[Any, Function] = weakref.WeakKeyDictionary()
+        self._methods: dict[int, tuple[Any, Function]] = {}  # by id: weak instance, its function
+        self._lock = threading.RLock()
 
-    def __get__(self, instance: Any, owner: Any = None) -> Function:
-        """As a method: each instance has graphs of its own."""
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        """As a method: each instance has graphs of its own, which go when it goes."""
         if instance is None:
             return self
-        bound = self._methods.get(instance)
-        if bound is None:
-            weak = weakref.ref(instance)
-            body = self.python_function
+        methods, key = self._methods, id(instance)
+        if key not in methods:
+            weak = weakref.ref(instance, lambda _: methods.pop(key, None))
+            methods[key] = (weak, self._method(weak))
+        return _Method(methods[key][1], instance)
 
-            def method(*args: Any, **kwargs: Any) -> Any:
-                return body(weak(), *args, **kwargs)
+    def _method(self, weak: Any) -> Function:
+        body = self.python_function
 
-            functools.update_wrapper(method, body)
-            parameters = list(inspect.signature(body).parameters.values())[1:]
-            method.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-            bound = Function(method, self.input_signature, self._reduce_retracing)
-            self._methods[instance] = bound
-        return bound
+        def method(*args: Any, **kwargs: Any) -> Any:
+            return body(weak(), *args, **kwargs)
+
+        functools.update_wrapper(method, body)
+        parameters = list(inspect.signature(body).parameters.values())[1:]
+        method.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        return Function(method, self.input_signature, self._reduce_retracing)
 
     def experimental_get_tracing_count(self) -> int:
         """How many times the Python function was traced."""
@@ -235,8 +256,8 @@ class Function:
         """Positional and keyword arguments in one canonical form, arrays converted to tensors."""
         bound = self._parameters.bind(*args, **kwargs)
         bound.apply_defaults()
-        plain = [_tensorized(list(bound.args)), _tensorized(dict(bound.kwargs))]
-        return plain if self.input_signature is None else self._match(plain)
+        plain = [list(bound.args), dict(bound.kwargs)]
+        return _tensorized(plain if self.input_signature is None else self._match(plain))
 
     def _match(self, plain: list[Any]) -> list[Any]:
         """Arguments converted and checked against the input signature."""
@@ -249,9 +270,9 @@ class Function:
                 "positional arguments were given."
             )
 
-        def check(spec: TensorSpec, value: Any) -> Tensor:
-            tensor = convert(value, hint=spec.dtype)
-            if tensor.dtype is not spec.dtype or not compatible(spec.dims, tensor._dims):
+        def check(spec: TensorSpec, value: Any) -> Any:
+            tensor = value if isinstance(value, TensorSpec) else convert(value, hint=spec.dtype)
+            if not spec.is_compatible_with(tensor):
                 raise TypeError(
                     f"{self.__name__}: its input_signature asks for {spec}, but {describe(tensor)} was "
                     "given. A signature never retraces: cast or reshape the argument, or use None for a "
@@ -259,9 +280,13 @@ class Function:
                 )
             return tensor
 
-        head = given[: len(signature)]
+        count = len(signature)
+        parts = nest.flatten_up_to(list(signature), given[:count])
+        tensors = [
+            check(spec, part) for spec, part in zip(self._flat_signature(), parts, strict=True)
+        ]
         return [
-            [*nest.map_structure(check, list(signature), head), *given[len(signature) :]],
+            [*nest.pack_sequence_as(list(signature), tensors), *given[count:]],
             plain[1],
         ]
 
@@ -274,11 +299,6 @@ class Function:
         """The graph for these arguments, traced now if need be. Tensors may be given as TensorSpecs."""
         if self.input_signature is not None and not args and not kwargs:
             args = self.input_signature
-        plain = [list(args), dict(kwargs)]
-        if any(isinstance(leaf, TensorSpec) for leaf in nest.flatten(plain)):
-            bound = self._parameters.bind(*args, **kwargs)
-            bound.apply_defaults()
-            return self._lookup([_tensorized(list(bound.args)), _tensorized(dict(bound.kwargs))])
         return self._lookup(self._arguments(args, kwargs))
 
     def _lookup(self, plain: list[Any]) -> ConcreteFunction:
@@ -286,15 +306,16 @@ class Function:
             lambda leaf: _SpecLeaf(leaf) if isinstance(leaf, TensorSpec) else leaf, plain
         )
         key = self._key(described)
-        concrete = self._cache.get(key)
-        if concrete is None:
-            concrete = self._trace(plain)
-            self._cache[key] = concrete
-            if len(self._cache) > CACHE_SIZE:
-                self._cache.popitem(last=False)
-                self._quick.clear()
-        else:
-            self._cache.move_to_end(key)
+        with self._lock:  # of two threads with the same arguments, one traces
+            concrete = self._cache.get(key)
+            if concrete is None:
+                concrete = self._trace(plain)
+                self._cache[key] = concrete
+                if len(self._cache) > CACHE_SIZE:
+                    self._cache.popitem(last=False)
+                    self._quick.clear()
+            else:
+                self._cache.move_to_end(key)
         return concrete
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -334,7 +355,6 @@ class Function:
 
         leaves = [symbol(i, leaf) for i, leaf in enumerate(nest.flatten(plain))]
         args, kwargs = nest.pack_sequence_as(plain, leaves)
-        self._traces += 1
         with builder.tracing():
             result = self.python_function(*args, **kwargs)
             outputs: list[Tensor] = []
@@ -347,6 +367,7 @@ class Function:
         verify(graph)
         graph = remove_dead_code(graph)
         verify(graph)
+        self._traces += 1
         return ConcreteFunction(graph, signature, result, places)
 
     def _flat_signature(self) -> list[TensorSpec]:
@@ -358,6 +379,23 @@ class Function:
 
     def __repr__(self) -> str:
         return f"<tf.function {getattr(self, '__name__', '?')}: {self._traces} traces>"
+
+
+class _Method:
+    """A traced method with its instance, which lives at least as long as the method is held."""
+
+    def __init__(self, function: Function, instance: Any):
+        self._function = function
+        self._instance = instance
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._function(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._function, name)
+
+    def __repr__(self) -> str:
+        return repr(self._function)
 
 
 class _SpecLeaf(Tensor):

@@ -33,6 +33,19 @@ def flatten(structure: Any) -> list[Any]:
     return [leaf for child in _children(structure) for leaf in flatten(child)]
 
 
+def flatten_up_to(shallow: Any, structure: Any) -> list[Any]:
+    """The parts of `structure` that stand where `shallow` has its leaves; they may be nested themselves.
+
+    >>> flatten_up_to([0, {"a": 0}], [[1, 2], {"a": 3}])
+    [[1, 2], 3]
+    """
+    if not is_nested(shallow):
+        return [structure]
+    assert_same_level(shallow, structure)
+    pairs = zip(_children(shallow), _children(structure), strict=True)
+    return [part for one, other in pairs for part in flatten_up_to(one, other)]
+
+
 def _rebuild(structure: Any, children: list[Any]) -> Any:
     """A structure of the same type and keys as `structure`, holding `children`."""
     if isinstance(structure, Mapping):
@@ -73,11 +86,8 @@ def pack_sequence_as(structure: Any, leaves: Iterable[Any]) -> Any:
     return build(structure)
 
 
-def assert_same_structure(first: Any, second: Any) -> None:
-    """Raises ValueError or TypeError, naming both, unless the two are nested in the same way.
-
-    >>> assert_same_structure([1, (2,)], [3, (4,)])
-    """
+def assert_same_level(first: Any, second: Any) -> None:
+    """Raises ValueError or TypeError unless both are leaves, or both hold the same keys or as many parts."""
     if is_nested(first) != is_nested(second):
         raise ValueError(f"The structures differ: {first!r} against {second!r}.")
     if not is_nested(first):
@@ -88,8 +98,17 @@ def assert_same_structure(first: Any, second: Any) -> None:
         raise ValueError(f"The keys differ: {sorted(first)} against {sorted(second)}.")
     if len(first) != len(second):
         raise ValueError(f"The lengths differ: {len(first)} against {len(second)}.")
-    for one, other in zip(_children(first), _children(second), strict=True):
-        assert_same_structure(one, other)
+
+
+def assert_same_structure(first: Any, second: Any) -> None:
+    """Raises ValueError or TypeError, naming both, unless the two are nested in the same way.
+
+    >>> assert_same_structure([1, (2,)], [3, (4,)])
+    """
+    assert_same_level(first, second)
+    if is_nested(first):
+        for one, other in zip(_children(first), _children(second), strict=True):
+            assert_same_structure(one, other)
 
 
 def map_structure(function: Callable[..., Any], *structures: Any) -> Any:

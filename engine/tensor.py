@@ -135,7 +135,7 @@ class Tensor:
     def __setitem__(self, key: Any, value: Any) -> NoReturn:
         raise TypeError(
             "A tensor cannot be changed: others may hold it, and a gradient may need its value. "
-            "Make a new one (tf.where, tf.tensor_scatter_nd_update), or keep state in a tf.Variable."
+            "Make a new one (tf.where, tf.concat), or keep state in a tf.Variable."
         )
 
     def __format__(self, spec: str) -> str:

@@ -7,7 +7,7 @@ a graph, a read becomes an input and an assignment an update that is applied whe
 from __future__ import annotations
 
 import itertools
-from typing import Any
+from typing import Any, NoReturn
 
 from engine import dtypes
 from engine.dispatch import Log, context, init_scope
@@ -167,6 +167,12 @@ class Variable:
 
     def __iter__(self) -> Any:
         return iter(self.value())
+
+    def __setitem__(self, key: Any, value: Any) -> NoReturn:
+        raise TypeError(
+            f"Elements of variable {self.name!r} cannot be assigned one by one. Assign a whole new value: "
+            "v.assign(tf.where(mask, new, v)), or v.assign(tf.concat([...], axis))."
+        )
 
     def __format__(self, spec: str) -> str:
         return format(self.value(), spec) if spec else str(self)

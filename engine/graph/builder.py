@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from engine.spec import TensorSpec
 from engine.tensor import Tensor
 from engine.variable import Variable
 
-_ENGINE = str(Path(__file__).resolve().parent.parent)
+_ENGINE = str(Path(__file__).resolve().parent.parent) + os.sep
 
 
 def _user_line() -> str:

@@ -52,7 +52,8 @@ def source(graph: Graph) -> tuple[str, dict[str, Any]]:
         if node.op == VARIABLE:
             arguments.append(left)
         elif node.op == CONSTANT:
-            names[f"c{node.outputs[0]}"] = node.payload._array
+            # Without values for a tensor captured from an enclosing trace: such a graph is only inlined.
+            names[f"c{node.outputs[0]}"] = getattr(node.payload, "_array", None)
             lines.append(f"{left} = c{node.outputs[0]}")
         else:
             spec = graph.specs[node.outputs[0]]

@@ -313,7 +313,7 @@ def _encode(key: Any) -> tuple[Any, ...]:
         elif isinstance(part, (bool, np.bool_)) or not hasattr(part, "__index__"):
             raise TypeError(
                 f"A tensor is indexed by ints, slices, ... and tf.newaxis, not by {part!r}. "
-                "Use tf.gather for a list of positions, tf.boolean_mask for a mask."
+                "Use tf.gather for a list of positions, tf.where(mask, x, other) for a mask."
             )
         else:
             encoded.append(int(part))

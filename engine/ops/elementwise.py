@@ -13,10 +13,16 @@ import numpy as np
 
 from engine import dtypes, spec
 from engine.dispatch import (
-    NOT_DIFFERENTIABLE, Primitive, apply, context, explain, primitive, same_dtype,
+    NOT_DIFFERENTIABLE,
+    Primitive,
+    apply,
+    context,
+    explain,
+    primitive,
+    same_dtype,
 )  # fmt: skip
 from engine.errors import InvalidArgumentError
-from engine.ops.creation import convert, convert_together
+from engine.ops.creation import convert, convert_together, zero_or_one
 from engine.spec import TensorSpec
 from engine.tensor import Tensor, describe
 
@@ -29,10 +35,10 @@ ANY = ("bool", "int", "uint", "float", "complex", "string")
 
 def _check_kind(name: str, tensor: Any, kinds: tuple[str, ...]) -> None:
     if tensor.dtype.kind not in kinds:
-        cast = f"tf.cast(x, tf.{'bool' if kinds == BOOLEAN else 'float32'})"
+        target = "bool" if kinds == BOOLEAN else "float32"
+        advice = "" if tensor.dtype is dtypes.string else f" Convert it with tf.cast(x, tf.{target})."
         raise InvalidArgumentError(
-            f"{name} works on {' or '.join(kinds)} tensors, but {tensor.dtype.name} was given. "
-            f"Convert it with {cast}."
+            f"{name} works on {' or '.join(kinds)} tensors, but {tensor.dtype.name} was given.{advice}"
         )
 
 
@@ -147,9 +153,9 @@ def _rsqrt(x: Any) -> Any:
 
 
 def _sigmoid(x: Any) -> Any:
-    # tanh saturates instead of overflowing, so no branch on the sign of x is needed.
-    half = x.dtype.type(0.5)
-    return half * np.tanh(half * x) + half
+    # Exact to the last digits for every x, also where it is tiny: exp may overflow to inf, and 1/inf is 0.
+    one = x.dtype.type(1)
+    return one / (one + np.exp(-x))
 
 
 def _softplus(x: Any) -> Any:
@@ -178,8 +184,8 @@ floordiv = binary("floordiv", _erase_integer_zero(np.floor_divide),
 floormod = binary("floormod", _erase_integer_zero(np.mod), (
     lambda dy, y, a, b: dy,
     lambda dy, y, a, b: -dy * floordiv(a, b)), "the remainder, with the sign of y", REAL)
-pow = binary("pow", np.power, (  # d x^y/dy is 0 where x = 0, the limit for y > 0
-    lambda dy, y, a, b: dy * b * pow(a, b - 1),
+pow = binary("pow", np.power, (  # d x^0/dx is 0, also where x = 0; d x^y/dy is 0 where x = 0, its limit
+    lambda dy, y, a, b: dy * b * pow(a, where(equal(b, 0), ones_like(b), b - 1)),
     lambda dy, y, a, b: dy * y * log(where(a > 0, a, ones_like(a)))), "x to the power y")
 maximum = binary("maximum", np.maximum, (  # at a tie the first input takes the cotangent
     lambda dy, y, a, b: where(a >= b, dy, zeros_like(dy)),
@@ -283,9 +289,14 @@ def where(condition: Any, x: Any, y: Any, name: str | None = None) -> Tensor:
     return apply(_SELECT, condition, x, y)
 
 
+def _cast_kernel(xp: Any, x: Any, *, dtype: dtypes.DType) -> Any:
+    real = x.real if x.dtype.kind == "c" and not dtype.is_complex and not dtype.is_bool else x
+    return xp.asarray(real).astype(dtype.as_numpy_dtype)
+
+
 _CAST = primitive(
     "cast",
-    lambda xp, x, *, dtype: xp.asarray(x).astype(dtype.as_numpy_dtype),
+    _cast_kernel,
     lambda x, *, dtype: TensorSpec(x.dims, dtype),
     vjp=(lambda dy, y, a, *, dtype: cast(dy, a.dtype) if a.dtype.is_differentiable else None,),
 )
@@ -305,7 +316,7 @@ def cast(x: Any, dtype: Any, name: str | None = None) -> Tensor:
 
 _FILL_LIKE = primitive(
     "fill_like",
-    lambda xp, x, *, value, dtype: xp.full(x.shape, value, dtype.as_numpy_dtype),
+    lambda xp, x, *, value, dtype: xp.full(x.shape, zero_or_one(value, dtype), dtype.as_numpy_dtype),
     lambda x, *, value, dtype: TensorSpec(x.dims, dtype),
     vjp=NOT_DIFFERENTIABLE,
 )

@@ -9,12 +9,14 @@ from engine.dispatch import apply, primitive, same_dtype
 from engine.errors import InvalidArgumentError
 from engine.ops.array import transpose
 from engine.ops.creation import convert_together
+from engine.ops.elementwise import NUMBERS, _check_kind
 from engine.spec import TensorSpec, show
 from engine.tensor import Tensor
 
 
 def _matmul_spec(a: TensorSpec, b: TensorSpec) -> TensorSpec:
     same_dtype("matmul", a, b)
+    _check_kind("matmul", a, NUMBERS)
     if a.dims is None or b.dims is None:
         return TensorSpec(None, a.dtype)
     if len(a.dims) < 2 or len(b.dims) < 2:
@@ -66,7 +68,7 @@ def matmul(
     [[11.0]]
     """
     a, b = convert_together(a, b)
-    if a.ndim < 2 or b.ndim < 2 or a.dtype is not b.dtype:
+    if a.ndim < 2 or b.ndim < 2 or a.dtype is not b.dtype or a.dtype.kind not in NUMBERS:
         _matmul_spec(a.spec, b.spec)
     return apply(_MATMUL, swap_last(a) if transpose_a else a, swap_last(b) if transpose_b else b)
 

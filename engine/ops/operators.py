@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 from engine.ops import array, elementwise, linalg
 from engine.tensor import Tensor
@@ -45,6 +45,20 @@ def _equal(self: Any, other: Any) -> Any:
 def _not_equal(self: Any, other: Any) -> Any:
     return True if other is None else elementwise.not_equal(self, other)
 
+
+def _in_place(sign: str) -> Any:
+    def refuse(self: Any, other: Any) -> NoReturn:
+        raise RuntimeError(
+            f"`v {sign} value` would put a new tensor under the name of the variable. Use "
+            f"v.assign_add(value) or v.assign_sub(value) to change the variable {self.name!r}, or "
+            f"`t = v {sign[:-1]} value` for a new tensor."
+        )
+
+    return refuse
+
+
+for _name, _sign in {"add": "+=", "sub": "-=", "mul": "*=", "truediv": "/=", "pow": "**="}.items():
+    setattr(Variable, f"__i{_name}__", _in_place(_sign))
 
 _classes: tuple[Any, ...] = (Tensor, Variable)
 for _class in _classes:

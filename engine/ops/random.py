@@ -54,17 +54,22 @@ def _generator(seed: Any) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=key & (2**64 - 1), counter=(counter & (2**62 - 1)) << 64))
 
 
-def _uniform(generator: np.random.Generator, shape: tuple[int, ...]) -> Any:
-    return generator.random(shape)
+_DIGITS = {"float64": 53, "float32": 24, "float16": 11, "bfloat16": 8}  # binary ones, of the significand
 
 
-def _normal(generator: np.random.Generator, shape: tuple[int, ...]) -> Any:
+def _uniform(generator: np.random.Generator, shape: tuple[int, ...], dtype: dtypes.DType) -> Any:
+    """Numbers in [0, 1), cut to the digits of the dtype: rounding would turn the largest into 1."""
+    steps = 2.0 ** _DIGITS[dtype.name]
+    return np.floor(generator.random(shape) * steps) / steps
+
+
+def _normal(generator: np.random.Generator, shape: tuple[int, ...], dtype: dtypes.DType) -> Any:
     return generator.standard_normal(shape)
 
 
-def _truncated_normal(generator: np.random.Generator, shape: tuple[int, ...]) -> Any:
+def _truncated_normal(generator: np.random.Generator, shape: tuple[int, ...], dtype: dtypes.DType) -> Any:
     """Normal numbers; those further than two deviations from 0 are drawn again."""
-    values = generator.standard_normal(shape)
+    values = np.asarray(generator.standard_normal(shape))
     outside = np.abs(values) > 2
     while outside.any():
         values[outside] = generator.standard_normal(int(outside.sum()))
@@ -74,7 +79,8 @@ def _truncated_normal(generator: np.random.Generator, shape: tuple[int, ...]) ->
 
 def _draw(name: str, sample: Any) -> Any:
     def kernel(xp: Any, seed: Any, *, shape: tuple[int, ...], dtype: dtypes.DType) -> Any:
-        return xp.asarray(np.asarray(sample(_generator(seed), shape)).astype(dtype.as_numpy_dtype))
+        values = np.asarray(sample(_generator(seed), shape, dtype))
+        return xp.asarray(values.astype(dtype.as_numpy_dtype))
 
     def spec(seed: TensorSpec, *, shape: tuple[int, ...], dtype: dtypes.DType) -> TensorSpec:
         return TensorSpec(shape, dtype)

@@ -16,12 +16,21 @@ from engine.errors import InvalidArgumentError
 from engine.ops.array import _EXPAND, broadcast_like, size
 from engine.ops.creation import convert
 from engine.ops.elementwise import (
-    BOOLEAN, NUMBERS, REAL, _check_kind, cast, divide, equal, sqrt, square,
-)  # fmt: skip
+    BOOLEAN,
+    NUMBERS,
+    REAL,
+    _check_kind,
+    cast,
+    divide,
+    equal,
+    sqrt,
+    square,
+)
 from engine.spec import TensorSpec, normalize_axis
 from engine.tensor import Tensor
 
 Axes = tuple[int, ...]
+_AXIS_DOC = "    `axis`: an int, a list, or None for all; those axes disappear unless `keepdims`.\n    "
 
 
 def _reduced(x: TensorSpec, axes: Axes, keepdims: bool, dtype: dtypes.DType | None = None) -> TensorSpec:
@@ -74,9 +83,7 @@ def _reduction(name: str, method: str, vjp: Any, kinds: tuple[str, ...], text: s
         return apply(record, x, axes=_axes(axis, x, record.name), keepdims=bool(keepdims))
 
     op.__name__ = op.__qualname__ = name
-    op.__doc__ = (
-        f"{text}\n\n    `axis`: an int, a list, or None for all; those axes disappear unless `keepdims`.\n    "
-    )
+    op.__doc__ = f"{text}\n\n{_AXIS_DOC}"
     return record, op
 
 
@@ -95,8 +102,10 @@ def _axes(axis: Any, x: Tensor, what: str) -> Axes:
 # fmt: off
 _SUM, reduce_sum = _reduction("reduce_sum", "sum", (_sum_vjp,), NUMBERS,
     "The sum of the elements along the axes; 0 for none.")
-_MAX, reduce_max = _reduction("reduce_max", "max", (_extreme_vjp,), REAL, "The largest element along the axes.")
-_MIN, reduce_min = _reduction("reduce_min", "min", (_extreme_vjp,), REAL, "The smallest element along the axes.")
+_MAX, reduce_max = _reduction("reduce_max", "max", (_extreme_vjp,), REAL,
+    "The largest element along the axes.")
+_MIN, reduce_min = _reduction("reduce_min", "min", (_extreme_vjp,), REAL,
+    "The smallest element along the axes.")
 _ALL, reduce_all = _reduction("reduce_all", "all", NOT_DIFFERENTIABLE, BOOLEAN,
     "True where all elements along the axes are.")
 _ANY, reduce_any = _reduction("reduce_any", "any", NOT_DIFFERENTIABLE, BOOLEAN,
