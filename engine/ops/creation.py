@@ -123,7 +123,7 @@ def _to_array(value: Any, wanted: dtypes.DType | None) -> Any:
 
 def _checked_scalar(value: Any, dtype: dtypes.DType) -> Any:
     try:
-        return np.asarray(value, dtype.as_numpy_dtype)
+        return dtype.as_numpy_dtype.type(value)
     except OverflowError:
         raise ValueError(
             f"{value} does not fit {dtype.name} ({dtype.min} to {dtype.max})."
@@ -176,8 +176,25 @@ def convert_like(value: Any, other: Any) -> Tensor:
     return convert(value, hint=other.dtype)
 
 
+def _number(value: Any, like: Tensor) -> Tensor:
+    """A Python number in the dtype of the tensor it meets: x * 2.0, the most frequent conversion."""
+    dtype = like._array.dtype
+    if dtype.kind == "f" or (dtype.kind in "iu" and type(value) is int):
+        try:
+            return Tensor(dtype.type(value))
+        except OverflowError:  # convert says what does not fit
+            pass
+    return convert(value, hint=like.dtype)
+
+
 def convert_together(*values: Any) -> list[Tensor]:
     """All values as tensors: Python numbers and arrays take the dtype of the first tensor among them."""
+    if len(values) == 2:
+        x, y = values
+        if type(x) is Tensor and (type(y) is float or type(y) is int):
+            return [x, _number(y, x)]
+        if type(y) is Tensor and (type(x) is float or type(x) is int):
+            return [_number(x, y), y]
     lead: Any = next((v for v in values if isinstance(v, (Tensor, Variable))), None)
     if lead is None and values:
         lead = next((v for v in values if isinstance(v, (np.ndarray, np.generic))), values[0])

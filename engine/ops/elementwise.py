@@ -112,10 +112,12 @@ def binary(
     fast = _numpy_kinds(kinds) if quiet else ""
 
     def op(x: Any, y: Any, name: str | None = None) -> Tensor:
-        if type(x) is Tensor and type(y) is Tensor:
+        if type(x) is not Tensor or type(y) is not Tensor:
+            x, y = convert_together(x, y)
+        if context.builder is None:
             a, b = x._array, y._array
             same = a.dtype
-            if same is b.dtype and same.kind in fast and context.builder is None:
+            if same is b.dtype and same.kind in fast:
                 try:
                     output = Tensor(ufunc(a, b))  # what apply would do, without its questions
                 except ValueError as error:
@@ -124,8 +126,6 @@ def binary(
                 if log is not None:
                     log.record(record, (x, y), _NO_ATTRS, output)
                 return output
-        if type(x) is not Tensor or type(y) is not Tensor:
-            x, y = convert_together(x, y)
         kind = x.dtype
         if kind is not y.dtype:
             same_dtype(record.name, x.spec, y.spec)
@@ -136,15 +136,17 @@ def binary(
     return _document(op, name, text, "the shapes are broadcast, both dtypes must be the same.")
 
 
-def _erase_integer_zero(operation: Any) -> Any:
+def _no_integer_zero(name: str, operation: Any) -> Any:
     """NumPy answers an integer division by zero with 0; here it is an error."""
 
     def kernel(a: Any, b: Any) -> Any:
         if b.dtype.kind in "iu" and not b.all():
-            raise InvalidArgumentError(f"{operation.__name__}: integer division by zero.")
+            raise InvalidArgumentError(
+                f"{name}: an integer was divided by zero; it has no infinity to give. Divide floats, or "
+                "choose with tf.where what a zero stands for."
+            )
         return operation(a, b)
 
-    kernel.__name__ = operation.__name__
     return kernel
 
 
@@ -179,9 +181,9 @@ multiply = binary("multiply", np.multiply, (
 _real_divide = binary("divide", np.true_divide, (
     lambda dy, y, a, b: dy / b,
     lambda dy, y, a, b: -dy * y / b), "x / y", FLOATING)
-floordiv = binary("floordiv", _erase_integer_zero(np.floor_divide),
+floordiv = binary("floordiv", _no_integer_zero("floordiv", np.floor_divide),
     NOT_DIFFERENTIABLE, "x / y rounded towards minus infinity", REAL)
-floormod = binary("floormod", _erase_integer_zero(np.mod), (
+floormod = binary("floormod", _no_integer_zero("floormod", np.mod), (
     lambda dy, y, a, b: dy,
     lambda dy, y, a, b: -dy * floordiv(a, b)), "the remainder, with the sign of y", REAL)
 pow = binary("pow", np.power, (  # d x^0/dx is 0, also where x = 0; d x^y/dy is 0 where x = 0, its limit
