@@ -20,7 +20,7 @@ import nbformat
 
 COURSE = Path(__file__).parent
 LINK = re.compile(
-    r"(\[`(?:def |class )?(?P<name>[\w.]+)`[^\]]*\]\((?P<file>[^)#\s]+\.py)#line=)(?P<line>\d+)\)"
+    r"(\[`?(?:def |class )?(?P<name>[\w.\\]+)[^\]]*\]\((?P<file>[^)#\s]+\.py)#line=)(?P<line>\d+)\)"
 )
 
 
@@ -59,7 +59,7 @@ def stale_links(notebook: Path) -> Iterator[tuple[str, int, int | None]]:
     """(link, its line, the right line or None when the name is gone) for each wrong link."""
     for cell in nbformat.read(notebook, as_version=4).cells:
         for link in LINK.finditer(cell.source):
-            right = line_of(notebook.parent / link["file"], link["name"])
+            right = line_of(notebook.parent / link["file"], link["name"].replace("\\", ""))
             if right != int(link["line"]):
                 yield link[0], int(link["line"]), right
 
@@ -72,7 +72,7 @@ def fix(notebook: Path) -> int:
 
         def mend(link: re.Match[str]) -> str:
             nonlocal changed
-            right = line_of(notebook.parent / link["file"], link["name"])
+            right = line_of(notebook.parent / link["file"], link["name"].replace("\\", ""))
             if right is None or right == int(link["line"]):
                 return link[0]
             changed += 1

@@ -73,12 +73,12 @@ class FitSteps(LabWidget):
 
     _esm = module("fit_steps.js")
     _css = asset("lab.css") + asset("fit_steps.css")
-    xs = traitlets.List().tag(sync=True)
-    ys = traitlets.List().tag(sync=True)
+    xs: traitlets.List = traitlets.List().tag(sync=True)
+    ys: traitlets.List = traitlets.List().tag(sync=True)
     w = traitlets.Float().tag(sync=True)
     b = traitlets.Float().tag(sync=True)
     batch_size = traitlets.Int().tag(sync=True)
-    records = traitlets.Dict().tag(sync=True)
+    records: traitlets.Dict = traitlets.Dict().tag(sync=True)
 
     def __init__(
         self,

@@ -39,8 +39,8 @@ class TwoKnobs(LabWidget):
 
     _esm = module("two_knobs.js")
     _css = asset("lab.css") + asset("two_knobs.css")
-    xs = traitlets.List().tag(sync=True)
-    ys = traitlets.List().tag(sync=True)
+    xs: traitlets.List = traitlets.List().tag(sync=True)
+    ys: traitlets.List = traitlets.List().tag(sync=True)
     w = traitlets.Float().tag(sync=True)
     b = traitlets.Float().tag(sync=True)
     learning_rate = traitlets.Float().tag(sync=True)
