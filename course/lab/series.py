@@ -30,12 +30,14 @@ class Series:
         xs, ys = np.array(self.xs), np.array(self.ys)
         if len(xs) <= limit:
             return xs, ys
-        runs = np.array_split(np.arange(len(xs)), limit // 2 - 1)
-        keep = {0, len(xs) - 1}
-        for run in runs:
-            values = ys[run]
-            keep.update((int(run[np.argmin(values)]), int(run[np.argmax(values)])))
-        index = np.array(sorted(keep))
+        length = -(-len(xs) // (limit // 2 - 1))
+        runs = -(-len(xs) // length)
+        table = np.pad(ys, (0, runs * length - len(ys)), mode="edge").reshape(runs, length)
+        starts = np.arange(runs) * length
+        index = np.concatenate(
+            ([0], starts + table.argmin(axis=1), starts + table.argmax(axis=1), [len(xs) - 1])
+        )
+        index = np.unique(np.minimum(index, len(xs) - 1))
         return xs[index], ys[index]
 
     def packed(self) -> dict[str, bytes]:
