@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import textwrap
 import time
 import zlib
 from collections.abc import Callable, Iterator
@@ -18,7 +19,7 @@ from graders import diagnose, tasks
 from graders.compare import a, differs
 from graders.guard import Ran, run
 from graders.report import Failure, Line, Report
-from graders.show import show
+from graders.show import clean, show
 from graders.tasks.base import Case, Complaint, Draw, Raises, Task
 
 _MISSING = object()
@@ -219,6 +220,11 @@ def shown_input(task: Task, case: Case) -> str:
     """The input as the call that a learner would type."""
     if task.shows:
         return task.shows(*case.args)
+    if task.parameters:
+        rows = [f"{task.name}({', '.join(task.parameters)}), where"]
+        for name, value in zip(task.parameters, case.args, strict=True):
+            rows.append(f"{name} = {show(value)}".replace("\n", "\n" + " " * (len(name) + 3)))
+        return "\n".join(rows)
     return f"{task.name}({', '.join(map(show, case.args))})"
 
 
@@ -228,9 +234,9 @@ def show_error(error: BaseException) -> str:
         text = str(error)
     except Exception:
         text = "(its message cannot be shown)"
-    from graders.show import clean
-
-    return clean(f"{type(error).__name__}: {text}" if text else type(error).__name__, lines=4)
+    text = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    rows = [row for line in text.splitlines() for row in textwrap.wrap(line, 80) or [""]]
+    return clean("\n".join(rows), lines=6)
 
 
 def _not_started(task: Task, note: str) -> Report:

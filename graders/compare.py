@@ -22,8 +22,8 @@ def differs(expected: Any, got: Any, tolerance: float = 1e-5) -> str | None:
     """None when `got` is right; otherwise one sentence that says what is different."""
     if isinstance(expected, Holds):
         return expected.wrong(got)
-    if isinstance(expected, np.ndarray):
-        return _arrays(expected, got, tolerance)
+    if isinstance(expected, (np.ndarray, np.floating)) and not isinstance(expected, float):
+        return _arrays(np.asarray(expected), got, tolerance)
     if isinstance(expected, (tuple, list)):
         return _sequences(expected, got, tolerance)
     if isinstance(expected, (bool, np.bool_)):

@@ -106,7 +106,7 @@ def source_problems(notebook: NotebookNode) -> list[str]:
             elif text == END:
                 problems += [] if open_ else [f"cell {cell.id}: {END} without a beginning"]
                 open_ = False
-            elif _almost_a_marker(text):
+            elif _almost_a_marker(text, code=cell.cell_type == "code"):
                 problems.append(f"cell {cell.id}: {text!r} is no marker, and would stay in")
         if open_:
             problems.append(f"cell {cell.id}: {BEGIN} without an end")
@@ -117,12 +117,15 @@ def source_problems(notebook: NotebookNode) -> list[str]:
     return problems
 
 
-def _almost_a_marker(text: str) -> bool:
-    """A comment that somebody meant as a marker, of solutions or of anything else nbgrader cuts."""
+def _almost_a_marker(text: str, code: bool = True) -> bool:
+    """A line that somebody meant as a marker, of solutions or of anything else nbgrader cuts.
+
+    In code, every comment with three # is suspect; in text, that is a heading.
+    """
     if not text.startswith("#"):
         return False
     words = text.lstrip("# ").upper()
-    if text.startswith("###") or re.match(r"(BEGIN|END)\b", words):
+    if code and (text.startswith("###") or re.match(r"(BEGIN|END)\b", words)):
         return True
     meant = ("BEGIN SOLUTION", "END SOLUTION", "BEGIN HIDDEN TESTS", "END HIDDEN TESTS",
              "BEGIN MARK SCHEME", "END MARK SCHEME")  # fmt: skip
@@ -152,16 +155,22 @@ def task_problems(notebook: NotebookNode, assignment: str) -> list[str]:
 
 
 def solution_lines(source: Path) -> dict[str, str]:
-    """Every telling line between solution markers below `source`, and where it stands."""
+    """Every telling line between solution markers below `source`, and where it stands.
+
+    A line that the notebook's author also shows outside the markers tells nothing.
+    """
     lines: dict[str, str] = {}
     for file in sorted(source.glob("*/*.ipynb")):
-        inside = False
+        inside, hidden, shown = False, {}, set()
         for cell in _read(file).cells:
-            for line in cell.source.splitlines():
-                if line.strip() in (BEGIN, END):
-                    inside = line.strip() == BEGIN
-                elif inside and len(line.strip()) >= TELLING and not line.strip().startswith("#"):
-                    lines[line.strip()] = f"{file.parent.name}, cell {cell.id}"
+            for line in map(str.strip, cell.source.splitlines()):
+                if line in (BEGIN, END):
+                    inside = line == BEGIN
+                elif not inside:
+                    shown.add(line)
+                elif len(line) >= TELLING and not line.startswith("#"):
+                    hidden[line] = f"{file.parent.name}, cell {cell.id}"
+        lines |= {line: where for line, where in hidden.items() if line not in shown}
     return lines
 
 

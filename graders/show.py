@@ -21,11 +21,12 @@ class _Short(reprlib.Repr):
         self.maxtuple = self.maxlist = self.maxdict = self.maxset = 12
 
     def repr_instance(self, value: Any, level: int) -> str:
-        if isinstance(value, np.ndarray):
-            return _array(value)
         if isinstance(value, np.generic):
-            return repr(value.item())
+            return str(value)
         try:
+            array = as_array(value)
+            if array is not None:
+                return _array(array)
             text = repr(value)
         except Exception as error:  # a learner's __repr__ may do anything
             return f"<{type(value).__name__} whose repr raised {type(error).__name__}>"
@@ -39,11 +40,7 @@ def show(value: Any) -> str:
     """A short, printable text for any value."""
     if isinstance(value, (Raises, Holds, Code)):
         return str(value)
-    try:
-        array = None if isinstance(value, np.generic) else as_array(value)
-    except Exception:
-        array = None
-    return clean(_array(array) if array is not None else _short.repr(value))
+    return clean(_short.repr(value))
 
 
 def as_array(value: Any) -> np.ndarray | None:

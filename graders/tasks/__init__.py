@@ -13,6 +13,7 @@ from graders.tasks.base import Task
 CHAPTERS = {
     "01": ("ch01_rank", "ch01_layout"),
     "05": ("ch05_tracing", "ch05_once"),
+    "09": ("ch09_keras_way", "ch09_updates"),
 }
 
 

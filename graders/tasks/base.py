@@ -132,6 +132,8 @@ class Task:
     """The truth for the arguments; not needed where every case brings its own."""
     use: Callable[..., Any] | None = None
     """How a case uses the learner's object, when it is more than a call with the arguments."""
+    parameters: tuple[str, ...] = ()
+    """Names of the arguments, where they are arrays: a report then shows one below the other."""
     shows: Callable[..., str] | None = None
     """How a case is written in a report, when it is more than a call."""
     tolerance: float = 1e-5

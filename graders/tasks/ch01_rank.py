@@ -5,7 +5,7 @@ The other two tasks of the chapter are in ch01_layout.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -53,22 +53,9 @@ def empty_lists(draw: Draw) -> Iterator[Args]:
         yield (np.zeros((*draw.shape(draw.random.randint(1, 2)), 0)).tolist(),)
 
 
-def shape_in_engine(value: Any) -> Any:
-    """The engine's shape of nested lists; NotImplemented where it refuses them."""
-    try:
-        return tuple(tf.constant(value).shape.as_list())
-    except ValueError:
-        return NotImplemented
-
-
-def changed(change: Callable[[tuple[int, ...]], Any]) -> Callable[[Any], Any]:
-    """A wrong model: the right shape, changed."""
-
-    def model(value: Any) -> Any:
-        shape = shape_in_engine(value)
-        return shape if shape is NotImplemented else change(shape)
-
-    return model
+def shape_in_engine(value: Any) -> tuple[int, ...]:
+    """The shape that the engine gives these nested lists."""
+    return tuple(tf.constant(value).shape.as_list())
 
 
 RANK = Task(
@@ -150,7 +137,7 @@ SHAPE = Task(
     points=3,
     asks="`shape_of(nested)`: how many elements there are along each axis, as a tuple of whole "
     "numbers, outermost axis first. Lists that do not fit raise a ValueError that says `ragged`.",
-    oracle=lambda value: tuple(tf.constant(value).shape.as_list()),
+    oracle=shape_in_engine,
     checks=(
         Check("numbers", numbers),
         Check("lists", flat_lists),
@@ -178,18 +165,18 @@ SHAPE = Task(
         Misconception(
             "reversed",
             "The axes are in the wrong order: the outermost brackets come first.",
-            predicts(changed(lambda shape: shape[::-1])),
+            predicts(lambda value: shape_in_engine(value)[::-1]),
         ),
         Misconception(
             "outer_only",
             "It stops at the outer list: every level of brackets is an entry of the shape.",
-            predicts(changed(lambda shape: shape[:1])),
+            predicts(lambda value: shape_in_engine(value)[:1]),
         ),
         Misconception(
             "totals",
             "It counts everything that lies at one depth. An entry of the shape is the length of "
             "one list at that depth.",
-            predicts(changed(lambda shape: tuple(map(int, np.cumprod(shape))))),
+            predicts(lambda value: tuple(map(int, np.cumprod(shape_in_engine(value))))),
         ),
         Misconception(
             "empty",

@@ -10,6 +10,7 @@ import ast
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from graders.compare import a
 from graders.diagnose import Seen, in_check, predicts, raised, returned
 from graders.show import show
 from graders.tasks.base import Case, Check, Code, Complaint, Draw, Misconception, Task
@@ -96,6 +97,10 @@ def _swapped(text: str) -> tuple[list[Step], Any]:
     ], output
 
 
+def _complaint(words: str) -> Any:
+    return lambda seen: words in str(seen.first.ran.error)
+
+
 def _steps(test: Callable[[list[Any]], bool]) -> Any:
     return returned(lambda got, *args: bool(got[0]) and test(got[0]))
 
@@ -124,7 +129,7 @@ TRACER = Task(
             "returns_nothing",
             "The step is written down, and then nothing comes back: the next operation has "
             "nothing to go on with. Return a Tracer that stands for the result.",
-            lambda seen: "gave None" in str(seen.first.ran.error),
+            _complaint("gave None"),
         ),
         Misconception(
             "objects",
@@ -190,6 +195,9 @@ def traced(trace: Any, fn: Code, count: int) -> Any:
 
     def counted(*args: Any) -> Any:
         calls.append(args)
+        if len(args) != count or any(isinstance(arg, list) for arg in args):
+            given = ", ".join(a(arg) for arg in args) or "nothing"
+            raise Complaint(f"the function was called with {given}, not with {count} tracers")
         return function(*args)
 
     result = trace(counted, count)
@@ -242,15 +250,12 @@ TRACE = Task(
             "several_calls",
             "Tracing is one call: whatever the function does in it is what the program does. A "
             "second call writes everything down twice, and a print in it shows twice.",
-            lambda seen: "times, not once" in str(seen.first.ran.error),
+            _complaint("times, not once"),
         ),
         Misconception(
             "not_unpacked",
             "The function gets one argument, a list. It wants its inputs one by one: `fn(*inputs)`.",
-            lambda seen: (
-                "positional argument" in str(seen.first.ran.error)
-                or returned(lambda got, *args: isinstance(got[1], list))(seen)
-            ),
+            _complaint("the function was called with"),
         ),
         Misconception(
             "output_tracer",
@@ -351,10 +356,6 @@ def _turned(seen: Seen) -> bool:
     return seen.first.case.args[0][0][1] == "sub" and (
         seen.first.ran.value == -seen.first.case.expected
     )
-
-
-def _complaint(words: str) -> Any:
-    return lambda seen: words in str(seen.first.ran.error)
 
 
 PYTHON = Task(
