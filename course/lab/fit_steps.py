@@ -118,8 +118,8 @@ class FitSteps(LabWidget):
     def _static(self) -> dict[str, str]:
         epoch = self.records[str(self.batch_size)][0]
         title = (
-            f"fit, first epoch of {len(self.xs)} samples in batches of {self.batch_size}: "
-            f"{len(epoch['updates'])} updates"
+            f"fit, first epoch of {len(self.xs)} samples, batch size {self.batch_size}: "
+            f"updates {len(epoch['updates'])}"
         )
         head = ("x in the batch", "loss", "dloss/dw", "dloss/db", "new w", "new b")
         rows = [
