@@ -377,7 +377,7 @@ def _cotangents(given: Any, targets: list[Any]) -> list[Any]:
 def _fit(cotangent: Tensor, to: Tensor) -> Tensor:
     """Un-broadcasts: a cotangent has the shape of the tensor it belongs to."""
     have, want = cotangent._dims, to._dims
-    if have == want and (have is None or None not in have):
+    if have == want and have is not None and None not in have:
         return cotangent
     return sum_like(cotangent, to)
 

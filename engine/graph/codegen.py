@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 
 from engine.dispatch import Primitive
+from engine.dtypes import bfloat16
 from engine.graph.graph import CONSTANT, PLACEHOLDER, VARIABLE, Graph, Node
 
 
 def _matrix_product(graph: Graph, node: Node) -> bool:
-    return node.op == "matmul" and all(graph.specs[n].rank == 2 for n in node.inputs)
+    specs = [graph.specs[n] for n in node.inputs]
+    return node.op == "matmul" and all(s.rank == 2 and s.dtype is not bfloat16 for s in specs)
 
 
 def _call(graph: Graph, node: Node, names: dict[str, Any]) -> str:

@@ -253,7 +253,7 @@ def sum_to(xp: Any, x: Any, dims: tuple[int, ...]) -> Any:
     axes = tuple(range(lead)) + tuple(
         i + lead for i, d in enumerate(dims) if d == 1 and x.shape[i + lead] != 1
     )
-    return xp.reshape(xp.sum(x, axis=axes), dims) if axes else xp.reshape(x, dims)
+    return xp.reshape(xp.sum(x, axis=axes, dtype=x.dtype), dims) if axes else xp.reshape(x, dims)
 
 
 _BROADCAST_TO = primitive(

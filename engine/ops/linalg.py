@@ -38,7 +38,7 @@ def _matmul_spec(a: TensorSpec, b: TensorSpec) -> TensorSpec:
 
 _MATMUL = primitive(
     "matmul",
-    lambda xp, a, b: xp.matmul(a, b),
+    lambda xp, a, b: xp.matmul(a, b).astype(a.dtype, copy=False),  # NumPy multiplies bfloat16 as float32
     _matmul_spec,
     vjp=(
         lambda dy, y, a, b: apply(_MATMUL, dy, swap_last(b)),

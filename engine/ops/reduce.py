@@ -13,7 +13,7 @@ import numpy as np
 from engine import dtypes
 from engine.dispatch import NOT_DIFFERENTIABLE, apply, primitive
 from engine.errors import InvalidArgumentError
-from engine.ops.array import _EXPAND, broadcast_like, size
+from engine.ops.array import _EXPAND, broadcast_like, reshape, size
 from engine.ops.creation import convert
 from engine.ops.elementwise import (
     BOOLEAN,
@@ -80,6 +80,8 @@ def _reduction(name: str, method: str, vjp: Any, kinds: tuple[str, ...], text: s
     def op(input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None) -> Tensor:
         x = convert(input_tensor)
         _check_kind(record.name, x, kinds)
+        if axis is None and x.shape.rank is None and not keepdims:
+            x = reshape(x, [-1])  # all elements, however they are arranged
         return apply(record, x, axes=_axes(axis, x, record.name), keepdims=bool(keepdims))
 
     op.__name__ = op.__qualname__ = name

@@ -1,0 +1,291 @@
+"""Every primitive against NumPy and finite differences, eagerly and in graphs: the whole registry."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import numpy as np
+import pytest
+
+import engine as tf
+from engine.dispatch import NOT_DIFFERENTIABLE, Primitive, apply, registry
+from engine.errors import InvalidArgumentError
+from engine.spec import TensorSpec
+from tests.engine.oracle import array_of, assert_close, numeric_gradient
+from tests.engine.samples import CASES, Case
+
+ALL = [(name, case) for name, cases in CASES.items() for case in cases]
+each_case = pytest.mark.parametrize(
+    ("name", "case"), [pytest.param(n, c, id=f"{n} {c.label}") for n, c in ALL]
+)
+each_primitive = pytest.mark.parametrize("name", list(CASES))
+
+
+def run(name: str, case: Case, *inputs: Any) -> Any:
+    return apply(registry[name], *inputs, **case.attrs)
+
+
+def tensors(case: Case) -> list[tf.Tensor]:
+    return [tf.constant(array) for array in case.inputs]
+
+
+def output_spec(name: str, case: Case, specs: list[TensorSpec]) -> TensorSpec:
+    return registry[name].spec(*specs, **case.attrs)
+
+
+def differentiable_inputs(record: Primitive, case: Case) -> list[int]:
+    """The inputs with a derivative: a rule for them, and a floating dtype in and out."""
+    spec = output_spec(record.name, case, [t.spec for t in tensors(case)])
+    if record.vjp is NOT_DIFFERENTIABLE or not spec.dtype.is_floating:
+        return []
+    floating = [i for i, array in enumerate(case.inputs) if array.dtype.kind == "f"]
+    if callable(record.vjp):
+        return floating
+    assert record.vjp is not None
+    return [i for i in floating if record.vjp[i] is not None]
+
+
+def test_every_primitive_is_in_the_table():
+    importlib.import_module("engine.keras")  # so that primitives it may declare count too
+    assert set(CASES) == set(registry), "add samples for a new primitive to tests/engine/samples.py"
+
+
+@each_primitive
+def test_every_primitive_says_whether_it_has_derivatives(name: str):
+    record = registry[name]
+    assert record.vjp is not None, f"{name} has no vjp; NOT_DIFFERENTIABLE says it on purpose"
+    if isinstance(record.vjp, tuple) and record.vjp is not NOT_DIFFERENTIABLE:
+        assert len(record.vjp) == len(CASES[name][0].inputs), (
+            "one rule an input, None if it has none"
+        )
+
+
+@each_primitive
+def test_the_samples_of_every_primitive_hold_an_empty_and_a_rank_0_tensor(name: str):
+    shapes = [array.shape for case in CASES[name] for array in case.inputs]
+    shapes += [array_of(run(name, case, *tensors(case))).shape for case in CASES[name]]
+    assert any(0 in shape for shape in shapes)
+    assert () in shapes or name in ("concat", "matmul", "argsort", "unslice"), "needs an axis"
+
+
+@each_case
+def test_values_are_those_of_numpy(name: str, case: Case):
+    value = run(name, case, *tensors(case))
+    if case.reference is None:  # random: see test_random.py
+        again = run(name, case, *tensors(case))
+        assert_close(value, again, rtol=0, what="the same seed and counter give the same numbers")
+    else:
+        assert_close(value, case.reference(*case.inputs), rtol=1e-12, atol=1e-14, what=name)
+
+
+@each_case
+def test_inferred_shape_and_dtype_are_the_computed_ones(name: str, case: Case):
+    given = tensors(case)
+    value = run(name, case, *given)
+    inferred = output_spec(name, case, [t.spec for t in given])
+    if name != "reshape_to":  # its shape is a value: only the rank can be known
+        assert inferred.dims == value.shape, name
+    assert inferred.dtype is value.dtype
+    assert inferred.is_compatible_with(value)
+
+
+@each_case
+def test_a_shape_rule_with_unknown_sizes_promises_nothing_false(name: str, case: Case):
+    given = tensors(case)
+    value = run(name, case, *given)
+    for hidden in range(-1, max((t.ndim for t in given), default=0)):
+        specs = [
+            TensorSpec([None if hidden in (-1, i) else d for i, d in enumerate(t.shape)], t.dtype)
+            for t in given
+        ]
+        inferred = output_spec(name, case, specs)
+        assert inferred.dtype is value.dtype
+        assert inferred.is_compatible_with(value), f"{inferred} against {value.shape}"
+        assert inferred.rank == value.ndim or name == "reshape_to"
+
+
+@each_case
+def test_a_graph_computes_what_eager_computes(name: str, case: Case):
+    given = tensors(case)
+    eager = run(name, case, *given)
+    exact = tf.function(lambda *xs: run(name, case, *xs))
+    assert_close(exact(*given), eager, rtol=1e-14, what="graph of known sizes")
+    assert exact(*given).dtype is eager.dtype
+    unknown = [TensorSpec([None] * t.ndim, t.dtype) for t in given]
+    general = tf.function(lambda *xs: run(name, case, *xs), input_signature=unknown)
+    assert_close(general(*given), eager, rtol=1e-14, what="graph of unknown sizes")
+
+
+def weighted(name: str, case: Case, *inputs: Any) -> tf.Tensor:
+    """The output against a fixed cotangent, the last input: one number."""
+    *arguments, cotangent = inputs
+    return tf.reduce_sum(run(name, case, *arguments) * cotangent)
+
+
+def with_cotangent(name: str, case: Case) -> list[np.ndarray]:
+    value = array_of(run(name, case, *tensors(case)))
+    rng = np.random.default_rng(7)
+    return [*case.inputs, rng.uniform(0.5, 1.5, value.shape).astype(value.dtype)]
+
+
+def first_derivatives(name: str, case: Case, which: list[int], *inputs: Any) -> list[tf.Tensor]:
+    given = [tf.convert_to_tensor(value) for value in inputs]
+    sources = [given[i] for i in which]
+    with tf.GradientTape() as tape:
+        tape.watch(sources)
+        target = weighted(name, case, *given)
+    return tape.gradient(target, sources, unconnected_gradients="zero")
+
+
+DIFFERENTIABLE = [(n, c) for n, c in ALL if differentiable_inputs(registry[n], c)]
+each_differentiable = pytest.mark.parametrize(
+    ("name", "case"), [pytest.param(n, c, id=f"{n} {c.label}") for n, c in DIFFERENTIABLE]
+)
+
+
+@each_differentiable
+def test_first_derivatives_are_finite_differences(name: str, case: Case):
+    which = differentiable_inputs(registry[name], case)
+    inputs = with_cotangent(name, case)
+    found = first_derivatives(name, case, which, *inputs)
+    loose = name == "cast"  # a difference quotient of values rounded to float32
+    for i, gradient in zip(which, found, strict=True):
+        expected = numeric_gradient(
+            lambda *xs: float(weighted(name, case, *map(tf.constant, xs))),
+            inputs,
+            i,
+            step=1e-2 if loose else 1e-6,
+        )
+        scale = np.abs(expected).max(initial=1.0)
+        tolerance = 1e-3 if loose else 2e-7
+        assert_close(gradient, expected, tolerance, tolerance * scale, f"{name}, input {i}")
+        assert gradient.dtype == case.inputs[i].dtype
+
+
+@each_differentiable
+def test_second_derivatives_are_finite_differences(name: str, case: Case):
+    """Of the first derivatives, with respect to the inputs and to the cotangent."""
+    which = differentiable_inputs(registry[name], case)
+    inputs = with_cotangent(name, case)
+    rng = np.random.default_rng(8)
+    weights = [tf.constant(rng.uniform(0.5, 1.5, inputs[i].shape)) for i in which]
+
+    def of_gradients(*given: Any) -> tf.Tensor:
+        found = first_derivatives(name, case, which, *given)
+        parts = [tf.reduce_sum(g * w) for g, w in zip(found, weights, strict=True)]
+        return tf.add_n(parts)
+
+    given = [tf.constant(array) for array in inputs]
+    last = len(inputs) - 1
+    sources = [given[i] for i in [*which, last]]
+    with tf.GradientTape() as tape:
+        tape.watch(sources)
+        target = of_gradients(*given)
+    found = tape.gradient(target, sources, unconnected_gradients="zero")
+    if name == "cast":  # linear: the second derivative is 0, and a quotient would only see rounding
+        return assert_close(found[0], np.zeros(inputs[0].shape), 0, what=name)
+    for i, gradient in zip([*which, last], found, strict=True):
+        expected = numeric_gradient(
+            lambda *xs: float(of_gradients(*map(tf.constant, xs))), inputs, i, step=1e-5
+        )
+        scale = np.abs(expected).max(initial=1.0)
+        assert_close(gradient, expected, 1e-5, 1e-6 * scale, f"{name}, input {i}")
+
+
+@each_differentiable
+def test_derivatives_in_a_graph_are_those_of_eager(name: str, case: Case):
+    which = differentiable_inputs(registry[name], case)
+    inputs = [tf.constant(array) for array in with_cotangent(name, case)]
+    eager = first_derivatives(name, case, which, *inputs)
+
+    def body(*given: Any) -> Any:
+        return first_derivatives(name, case, which, *given)
+
+    graphs = {"known sizes": tf.function(body)}
+    if not case.needs_sizes:
+        unknown = [TensorSpec([None] * t.ndim, t.dtype) for t in inputs]
+        graphs["unknown sizes"] = tf.function(body, input_signature=unknown)
+    for label, graph in graphs.items():
+        for i, one, other in zip(which, graph(*inputs), eager, strict=True):
+            assert_close(one, other, 1e-13, 1e-15, f"{name}, {label}, input {i}")
+
+
+LINEAR = [(n, c, i) for n, c in ALL for i in c.linear if i in differentiable_inputs(registry[n], c)]
+
+
+@pytest.mark.parametrize(
+    ("name", "case", "i"), [pytest.param(n, c, i, id=f"{n} {c.label} [{i}]") for n, c, i in LINEAR]
+)
+def test_linear_primitives_have_an_adjoint(name: str, case: Case, i: int):
+    """<A x, y> = <x, A' y>, and the adjoint of the adjoint is A again."""
+    *inputs, y = (tf.constant(array) for array in with_cotangent(name, case))
+
+    def forward(x: tf.Tensor) -> tf.Tensor:
+        return run(name, case, *inputs[:i], x, *inputs[i + 1 :])
+
+    def adjoint(cotangent: tf.Tensor) -> tf.Tensor:
+        x = inputs[i]
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            value = forward(x)
+        return tape.gradient(value, x, output_gradients=cotangent)
+
+    x = inputs[i]
+    left = float(np.sum(array_of(forward(x)) * array_of(y)))
+    right = float(np.sum(array_of(x) * array_of(adjoint(y))))
+    size = np.sum(np.abs(array_of(forward(x)) * array_of(y)))
+    assert abs(left - right) <= 1e-12 * max(size, 1.0), f"<Ax,y> = {left}, <x,A'y> = {right}"
+
+    z = tf.constant(np.random.default_rng(9).normal(size=x.shape.as_list()))
+    with tf.GradientTape() as tape:
+        tape.watch(y)
+        back = adjoint(y)
+    assert_close(tape.gradient(back, y, output_gradients=z), forward(z), 1e-12, 1e-13, "A''")
+
+
+NUMERIC = [d for d in tf.dtypes.ALL if d is not tf.string]
+
+
+@pytest.mark.parametrize("dtype", NUMERIC, ids=lambda d: d.name)
+@each_primitive
+def test_what_the_rule_accepts_the_kernel_computes(name: str, dtype: tf.DType):
+    """For each dtype: the rule refuses it, or the kernel gives the dtype and shape the rule says."""
+    case = CASES[name][0]
+    given = [
+        tf.cast(tf.abs(t) if dtype.is_unsigned else t, dtype) if t.dtype is tf.float64 else t
+        for t in tensors(case)
+    ]
+    given = [
+        tf.ones_like(t) if dtype.is_integer and t.dtype is dtype and name[:5] == "floor" else t
+        for t in given
+    ]
+    if name == "pow" and dtype.is_integer:
+        given[1] = tf.ones_like(given[1])
+    try:
+        inferred = output_spec(name, case, [t.spec for t in given])
+    except InvalidArgumentError as refusal:
+        assert dtype.name in str(refusal)
+        return
+    value = run(name, case, *given)
+    assert value.dtype is inferred.dtype, f"{name} on {dtype.name}"
+    assert inferred.dims == value.shape or name == "reshape_to"
+
+
+@pytest.mark.parametrize("dtype", [tf.float16, tf.bfloat16, tf.float32], ids=lambda d: d.name)
+@pytest.mark.parametrize("name", sorted({n for n, _ in DIFFERENTIABLE} - {"cast"}))
+def test_a_gradient_has_the_dtype_of_its_source(name: str, dtype: tf.DType):
+    case = CASES[name][0]
+    which = differentiable_inputs(registry[name], case)
+    given = [tf.cast(t, dtype) if t.dtype is tf.float64 else t for t in tensors(case)]
+    with tf.GradientTape() as outer, tf.GradientTape() as tape:
+        sources = [given[i] for i in which]
+        tape.watch(sources)
+        outer.watch(sources)
+        value = run(name, case, *given)
+        first = tape.gradient(value, sources)
+    second = outer.gradient(first, sources)
+    for order in (first, second):
+        for source, gradient in zip(sources, order, strict=True):
+            assert gradient is None or (gradient.dtype, gradient.shape) == (dtype, source.shape)
+    assert all(gradient is not None for gradient in first)
