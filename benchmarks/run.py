@@ -1,0 +1,201 @@
+"""Measures the engine beside its peers in one interleaved run, and prints ratios.
+
+    python -m benchmarks.run [--rounds 7] [--seconds 0.05] [--cores 1] [--only NAME] [--peers A,B]
+
+Ratios are ours / theirs: below 1 the engine is faster.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import math
+import os
+import platform
+import subprocess
+import sys
+import venv
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+ENVIRONMENTS = ROOT / ".bench"
+CLEARED = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+TARGETS = {  # ours / theirs at most, where the project has set itself a figure
+    ("scalar_add", "torch_eager"): 0.8,
+    ("scalar_add", "tensorflow_eager"): 0.1,
+    ("chain_gradient", "torch_eager"): 0.6,
+    ("matmul_64", "numpy_by_hand"): 1.3,
+    ("second_gradient", "torch_eager"): 0.8,
+    ("jacobian", "torch_eager"): 1.2,
+    ("batch_jacobian", "torch_eager"): 1.2,
+}
+
+
+def requirements() -> dict[str, list[str]]:
+    """Peer -> what its environment holds."""
+    lines = (HERE / "peers" / "requirements.txt").read_text().splitlines()
+    rows = [line.partition(":") for line in lines if line.strip() and not line.startswith("#")]
+    return {name.strip(): packages.split() for name, _, packages in rows}
+
+
+def python_of(peer: str) -> Path:
+    """The interpreter of a peer, its environment built if it is not there."""
+    if peer == "ours":
+        return Path(sys.executable)
+    folder = ENVIRONMENTS / peer
+    python, stamp = folder / "bin" / "python", folder / ".complete"
+    wanted = " ".join(requirements()[peer])
+    if not stamp.exists() or stamp.read_text() != wanted:
+        print(f"building the environment of {peer}: {wanted}", file=sys.stderr)
+        venv.create(folder, with_pip=True, clear=True)
+        packages = [*requirements()[peer], "threadpoolctl"]
+        subprocess.run([python, "-m", "pip", "install", "-q", *packages], check=True)
+        stamp.write_text(wanted)
+    return python
+
+
+class Peer:
+    """The worker process of one peer."""
+
+    def __init__(self, name: str, cores: set[int]):
+        environment = {k: v for k, v in os.environ.items() if k not in CLEARED}
+        count = str(len(cores))
+        for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"):
+            environment[variable] = count
+        environment["PYTHONPATH"] = str(ROOT) if name == "ours" else ""
+        self.name = name
+        self.process = subprocess.Popen(
+            [str(python_of(name)), str(HERE / "worker.py"), name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env=environment,
+            preexec_fn=lambda: os.sched_setaffinity(0, cores),
+        )
+
+    def ask(self, **command: Any) -> dict[str, Any]:
+        """One command, one answer."""
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self.process.stdin.write(json.dumps(command) + "\n")
+        self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"The worker of {self.name} ended; run it by hand to see why.")
+        return json.loads(line)
+
+    def close(self) -> None:
+        """Ends the process."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def agree(checks: dict[str, float]) -> None:
+    """Raises unless every peer computed our number."""
+    ours = checks["ours"]
+    for peer, value in checks.items():
+        if not math.isclose(value, ours, rel_tol=1e-3, abs_tol=1e-3):
+            raise RuntimeError(f"{peer} computed {value}, the engine {ours}: nothing is compared.")
+
+
+def measure(workload: str, peers: list[str], rounds: int, seconds: float, cores: set[int]) -> Any:
+    """The best seconds of each peer, over interleaved rounds."""
+    running, best, checks = [Peer(name, cores) for name in peers], {}, {}
+    about = {peer.name: peer.ask(about=True) for peer in running}
+    for peer in running:
+        answer = peer.ask(setup=workload)
+        if "check" in answer:
+            checks[peer.name] = answer["check"]
+            best[peer.name] = math.inf
+        elif "error" in answer:
+            raise RuntimeError(f"{peer.name}, {workload}: {answer['error']}")
+    agree(checks)
+    for _ in range(rounds):
+        for peer in running:
+            if peer.name in best:
+                best[peer.name] = min(best[peer.name], peer.ask(time=seconds)["seconds"])
+    for peer in running:
+        peer.close()
+    return best, about
+
+
+def show(seconds: float) -> str:
+    """A time with three digits."""
+    for unit, size in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
+        if seconds >= size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds / 1e-9:.3g} ns"
+
+
+def table(results: dict[str, dict[str, float]], peers: list[str]) -> str:
+    """Rows of workloads, columns of peers: their time, and our time over theirs, beside the target."""
+    others = [peer for peer in peers if peer != "ours"]
+    rows = ["| workload | ours | " + " | ".join(others) + " |", "|" + "---|" * (len(others) + 2)]
+    for workload, best in results.items():
+        cells = []
+        for peer in others:
+            if peer not in best:
+                cells.append("")
+                continue
+            ratio = best["ours"] / best[peer]
+            target = TARGETS.get((workload, peer))
+            note = ""
+            if target is not None:
+                note = f" (at most {target}: {'met' if ratio <= target else 'MISSED'})"
+            cells.append(f"{show(best[peer])}, **{ratio:.2f}**{note}")
+        rows.append(f"| {workload} | {show(best['ours'])} | " + " | ".join(cells) + " |")
+    return "\n".join(rows)
+
+
+def main() -> int:
+    """Runs, prints, writes; exit code 1 when a target is missed."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--seconds", type=float, default=0.1)
+    parser.add_argument("--cores", type=int, default=1)
+    parser.add_argument("--only", default="")
+    parser.add_argument("--peers", default="")
+    parser.add_argument(
+        "--write", action="store_true", help="write the table to benchmarks/results/"
+    )
+    options = parser.parse_args()
+    peers = ["ours", *(options.peers.split(",") if options.peers else requirements())]
+    cores = set(sorted(os.sched_getaffinity(0))[: options.cores])
+    from benchmarks.peers import names
+
+    results, about = {}, {}
+    for workload in names():
+        if options.only in workload:
+            print(f"{workload} ...", file=sys.stderr)
+            results[workload], about = measure(
+                workload, peers, options.rounds, options.seconds, cores
+            )
+    versions = "; ".join(
+        ", ".join(f"{k} {v}" for k, v in a["versions"].items()) + f" ({a['blas']})"
+        for a in about.values()
+    )
+    text = (
+        f"{datetime.date.today()}, {processor()}, {len(cores)} core(s), Python "
+        f"{platform.python_version()}; minima of {options.rounds} interleaved rounds.\n"
+        f"Versions and BLAS: {versions}.\nIn bold: ours / theirs.\n\n{table(results, peers)}\n"
+    )
+    print(text)
+    if options.write:
+        target = HERE / "results" / f"eager-{len(cores)}-core.md"
+        target.parent.mkdir(exist_ok=True)
+        target.write_text("# Eager operations and gradients\n\n" + text)
+    return int("MISSED" in text)
+
+
+def processor() -> str:
+    """The processor's name."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    return next((x.split(":", 1)[1].strip() for x in lines if x.startswith("model name")), "CPU")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
