@@ -265,9 +265,8 @@ def _one_by_one(
     x: list[float], y: list[float], epochs: int, rate: float, w: float, b: float
 ) -> Any:
     """A wrong model: an update after every example."""
-    for _ in range(epochs):
-        for one_x, one_y in zip(x, y, strict=True):
-            w, b = keras_fit([one_x], [one_y], 1, rate, w, b)
+    for at, label in [*zip(x, y, strict=True)] * epochs:
+        w, b = keras_fit([at], [label], 1, rate, w, b)
     return (w, b)
 
 
