@@ -36,21 +36,6 @@ from engine.dtypes import (
 from engine.dtypes import bool_ as bool
 from engine.function import function
 from engine.ops import linalg, nn, operators, random
-from engine.ops.array import (
-    broadcast_to,
-    concat,
-    expand_dims,
-    gather,
-    one_hot,
-    rank,
-    reshape,
-    shape,
-    size,
-    squeeze,
-    stack,
-    transpose,
-    unstack,
-)
 from engine.ops.creation import constant, convert_to_tensor, eye, fill, linspace, ones, zeros
 from engine.ops.creation import range_ as range
 from engine.ops.elementwise import (
@@ -92,6 +77,18 @@ from engine.ops.elementwise import (
     truediv,
     where,
     zeros_like,
+)
+from engine.ops.indexing import gather, one_hot
+from engine.ops.joining import concat, stack, unstack
+from engine.ops.layout import (
+    broadcast_to,
+    expand_dims,
+    rank,
+    reshape,
+    shape,
+    size,
+    squeeze,
+    transpose,
 )
 from engine.ops.linalg import matmul
 from engine.ops.reduce import (

@@ -12,9 +12,11 @@ from typing import Any
 
 from engine import nest
 from engine.dispatch import Log, Primitive, context
-from engine.ops.array import getitem, reshape, stack, sum_like
 from engine.ops.creation import convert, zeros
 from engine.ops.elementwise import ones_like, zeros_like
+from engine.ops.joining import stack
+from engine.ops.layout import reshape, sum_like
+from engine.ops.slicing import getitem
 from engine.spec import compatible
 from engine.tensor import Tensor, describe
 from engine.variable import Variable

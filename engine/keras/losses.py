@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from engine.keras.lookup import find, snake_case
-from engine.ops.array import expand_dims, squeeze
 from engine.ops.creation import convert, convert_like
 from engine.ops.elementwise import abs as absolute
 from engine.ops.elementwise import cast, multiply, square, subtract
+from engine.ops.layout import expand_dims, squeeze
 from engine.ops.reduce import reduce_mean, reduce_sum
 from engine.spec import compatible
 from engine.tensor import Tensor

@@ -8,9 +8,9 @@ from typing import Any
 from engine import dtypes
 from engine.keras.lookup import find, snake_case
 from engine.keras.losses import FUNCTIONS
-from engine.ops.array import size
 from engine.ops.creation import convert, convert_like, zeros
 from engine.ops.elementwise import cast, divide, equal, maximum, multiply, where, zeros_like
+from engine.ops.layout import size
 from engine.ops.reduce import reduce_sum
 from engine.tensor import Tensor
 from engine.variable import Variable

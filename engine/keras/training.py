@@ -12,8 +12,8 @@ from engine.keras import losses, metrics, optimizers
 from engine.keras.callbacks import CallbackList, History, ProgbarLogger
 from engine.keras.data import Batches, as_array, split
 from engine.keras.layer import Layer
-from engine.ops.array import shape
 from engine.ops.elementwise import cast
+from engine.ops.layout import shape
 from engine.tape import GradientTape
 from engine.tensor import Tensor
 

@@ -162,7 +162,7 @@ def convert(value: Any, dtype: Any = None, hint: dtypes.DType | None = None) -> 
     if isinstance(value, (list, tuple)) and any(
         isinstance(leaf, (Tensor, Variable)) for leaf in nest.flatten(value)
     ):
-        from engine.ops.array import stack
+        from engine.ops.joining import stack
 
         first = next(x for x in nest.flatten(value) if isinstance(x, (Tensor, Variable)))
         return stack([convert(part, dtype, hint or first.dtype) for part in value])
@@ -263,7 +263,7 @@ def fill(dims: Any, value: Any, name: str | None = None) -> Tensor:
     [[7, 7], [7, 7]]
     """
     del name
-    from engine.ops.array import broadcast_to  # so that a gradient reaches `value`
+    from engine.ops.layout import broadcast_to  # so that a gradient reaches `value`
 
     return broadcast_to(value, dims)
 

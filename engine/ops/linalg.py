@@ -7,9 +7,9 @@ from typing import Any
 from engine import spec
 from engine.dispatch import apply, primitive, same_dtype
 from engine.errors import InvalidArgumentError
-from engine.ops.array import transpose
 from engine.ops.creation import convert_together
 from engine.ops.elementwise import NUMBERS, _check_kind
+from engine.ops.layout import transpose
 from engine.spec import TensorSpec, show
 from engine.tensor import Tensor
 
@@ -75,7 +75,7 @@ def matmul(
 
 def matvec(a: Any, b: Any, transpose_a: bool = False, name: str | None = None) -> Tensor:
     """A matrix times a vector: `(..., n, k)` and `(..., k)` give `(..., n)`."""
-    from engine.ops.array import expand_dims, squeeze
+    from engine.ops.layout import expand_dims, squeeze
 
     a, b = convert_together(a, b)
     return squeeze(matmul(a, expand_dims(b, -1), transpose_a=transpose_a), -1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
-from engine.ops import array, elementwise, linalg
+from engine.ops import elementwise, linalg, slicing
 from engine.tensor import Tensor
 from engine.variable import Variable
 
@@ -72,4 +72,4 @@ for _class in _classes:
     _class.__pos__ = lambda self: self
     _class.__eq__ = _equal
     _class.__ne__ = _not_equal
-    _class.__getitem__ = array.getitem
+    _class.__getitem__ = slicing.getitem

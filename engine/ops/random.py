@@ -170,7 +170,7 @@ def truncated_normal(
 
 def shuffle(value: Any, seed: int | None = None, name: str | None = None) -> Tensor:
     """The slices along the first axis, in random order."""
-    from engine.ops.array import gather
+    from engine.ops.indexing import gather
 
     x = convert(value)
     count = x.shape[0]

@@ -13,7 +13,6 @@ import numpy as np
 from engine import dtypes
 from engine.dispatch import NOT_DIFFERENTIABLE, apply, primitive
 from engine.errors import InvalidArgumentError
-from engine.ops.array import _EXPAND, broadcast_like, reshape, size
 from engine.ops.creation import convert
 from engine.ops.elementwise import (
     BOOLEAN,
@@ -26,6 +25,7 @@ from engine.ops.elementwise import (
     sqrt,
     square,
 )
+from engine.ops.layout import _EXPAND, broadcast_like, reshape, size
 from engine.spec import TensorSpec, normalize_axis
 from engine.tensor import Tensor
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from engine.keras import activations, initializers
 from engine.keras.layer import InputSpec, Layer
-from engine.ops.array import reshape
+from engine.ops.layout import reshape
 from engine.ops.linalg import matmul
 from engine.spec import element_count
 from engine.tensor import Tensor
