@@ -220,7 +220,9 @@ def same_dtype(what: str, *specs: TensorSpec) -> None:
     first = specs[0].dtype
     for other in specs[1:]:
         if other.dtype is not first:
+            # The advice must not lose anything: a float does not fit an int.
+            wider = max(first, other.dtype, key=lambda dtype: (dtype.is_differentiable, dtype.size))
             raise InvalidArgumentError(
                 f"{what}: tensors of one dtype were expected, but {first.name} and {other.dtype.name} "
-                f"were given. Convert one of them, for example tf.cast(x, tf.{first.name})."
+                f"were given. Convert one of them, for example tf.cast(x, tf.{wider.name})."
             )
