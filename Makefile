@@ -8,6 +8,7 @@ PY := .venv/bin/python
 LAB_ARGS ?=
 PYTEST_ARGS ?=
 ASSIGNMENT ?=
+BENCH_ARGS ?=
 GPU ?=
 
 # Whatever the caller has active or configured must not leak into .venv, nor .venv's packages elsewhere.
@@ -38,7 +39,7 @@ ifneq ($(shell test -x $(PY) && cat $(VENV) 2>/dev/null),$(CURDIR))
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help lab setup test test-all lint format doctor release grade lock clean
+.PHONY: help lab setup test test-all bench lint format doctor release grade lock clean
 .DELETE_ON_ERROR:
 
 help:  ## list these commands
@@ -61,6 +62,9 @@ test: $(TEST_READY)  ## run the tests (PYTEST_ARGS='-k tape' picks some)
 
 test-all: $(TEST_READY)  ## run the tests, the slow ones too
 	@$(PY) -m pytest $(PYTEST_ARGS)
+
+bench: $(TEST_READY)  ## measure the engine beside other frameworks (BENCH_ARGS='--only matmul')
+	@$(PY) -m benchmarks.run --write $(BENCH_ARGS)
 
 lint: $(TEST_READY)  ## check style, formatting and types; changes nothing
 	@failed=0; \
