@@ -108,23 +108,15 @@ def test_the_walk_through_fit_shows_what_the_engine_recorded(lab: LabDriver) -> 
 def test_a_link_to_the_engine_opens_the_file_at_the_line(lab: LabDriver, lesson: str) -> None:
     cells = nbformat.read(ROOT / f"course/{lesson}.ipynb", as_version=4).cells
     found = next(match for cell in cells if (match := LINK.search(cell.source)))
-    file = found["file"].removeprefix("../")
-    (lab.root / file).parent.mkdir(parents=True)
-    shutil.copy(ROOT / file, lab.root / file)
-    try:
-        follow_link(lab, lesson, len(cells) - 1, found["name"], file)
-    finally:
-        # An `engine` folder beside a notebook would be imported instead of the real one.
-        shutil.rmtree(lab.root / "engine")
+    # All of it, since kernels started beside this folder will import it.
+    shutil.copytree(ROOT / "engine", lab.root / "engine", dirs_exist_ok=True)
+    path, name = found["file"].removeprefix("../"), found["name"].split(".")[-1]
 
-
-def follow_link(lab: LabDriver, lesson: str, cell: int, name: str, file: str) -> None:
     lab.open(f"course/{lesson}.ipynb")
-    lab.scroll_to(cell)
-    lab.find(f"a:has-text('{name}')").first.click()
+    lab.scroll_to(len(cells) - 1)
+    lab.find(f"a:has-text('{found['name']}')").first.click()
     lab.until(
-        "path => window.jupyterapp.shell.currentWidget?.context?.path === path",
-        argument=file,
+        "path => window.jupyterapp.shell.currentWidget?.context?.path === path", argument=path
     )
     line = """() => {
         const editor = window.jupyterapp.shell.currentWidget.content.editor;
@@ -132,4 +124,8 @@ def follow_link(lab: LabDriver, lesson: str, cell: int, name: str, file: str) ->
         return at ? editor.getLine(at) : null;
     }"""
     lab.until(line)
-    assert lab.page.evaluate(line).strip().startswith(f"def {name.split('.')[-1]}(")
+    assert lab.page.evaluate(line).strip().startswith(f"def {name}(")
+    lab.close()  # the file; the fixture closes the lesson
+    lab.until(
+        "() => window.jupyterapp.shell.currentWidget?.context?.path.endsWith('.ipynb') ?? false"
+    )
