@@ -311,9 +311,16 @@ class LabDriver:
         self.screenshot(f"{name}-light", selector)
 
     def keep_trying(self, condition: Callable[[], bool], seconds: float = SECONDS) -> None:
-        """Poll Python-side state until it holds."""
+        """Wait until `condition()` holds. A cell that raised meanwhile ends the waiting."""
         deadline = time.monotonic() + seconds
         while not condition():
-            if time.monotonic() > deadline:
-                raise AssertionError("the condition did not come true in time")
+            errors = self.errors()
+            assert not errors, f"a cell raised: {errors}"
+            assert time.monotonic() < deadline, f"still not so after {seconds:g} s"
             self.page.wait_for_timeout(50)
+
+    def appears(self, what: str | Locator) -> Locator:
+        """Wait for an element of the notebook to be there; a cell that raised ends the waiting."""
+        found = self.find(what) if isinstance(what, str) else what
+        self.keep_trying(lambda: found.count() > 0)
+        return found

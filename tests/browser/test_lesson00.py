@@ -29,7 +29,7 @@ def test_run_all_watch_the_curve_stop_it_and_the_notebook_goes_on(lab: LabDriver
     play = cell_with("pace=")
     lab.scroll_to(play)
     curve = lab.find(".txm-loss").filter(has=lab.page.locator(".state:text-is('Running')"))
-    curve.locator("path.curve").wait_for(state="attached")
+    lab.appears(curve.locator("path.curve"))
 
     def points() -> int:
         return int(curve.locator("path.curve").get_attribute("data-points") or 0)
@@ -39,7 +39,7 @@ def test_run_all_watch_the_curve_stop_it_and_the_notebook_goes_on(lab: LabDriver
     lab.screenshot("lesson-00-running")
     curve.locator(".stop").click()
     stopped = lab.find(".txm-loss").filter(has=lab.page.locator(".state:text-is('Stopped by you')"))
-    stopped.wait_for()
+    lab.appears(stopped)
     epochs, total = (stopped.locator(".stats .value").first.text_content() or "").split(" / ")
     assert int(epochs) < int(total)
 

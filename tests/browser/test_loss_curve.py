@@ -34,11 +34,11 @@ def start(lab: LabDriver, name: str, fit: str) -> None:
     """Open a notebook whose second cell is a long `fit`, run all, and wait for the curve."""
     lab.open(lab.write(f"{name}.ipynb", [MODEL + WATCH, fit, PRINT]))
     lab.run_all(wait=False)
-    lab.find(CURVE).wait_for(state="attached")
+    lab.appears(CURVE)
 
 
 def state_is(lab: LabDriver, text: str) -> None:
-    lab.find(f"{STATE}:text-is('{text}')").wait_for()
+    lab.appears(f"{STATE}:text-is('{text}')")
 
 
 def count(lab: LabDriver) -> int:
@@ -101,7 +101,7 @@ def test_pause_slider_resume_and_log_scale_all_act_while_fit_runs(lab: LabDriver
     lab.find(".txm-loss .log").check()
     assert lab.find(CURVE).get_attribute("d") != path
     lab.find(".txm-loss .chart").hover(position={"x": 120, "y": 80})
-    lab.find(".txm-loss .reading:text-matches('epoch [0-9]+: loss ')").wait_for()
+    lab.appears(".txm-loss .reading:text-matches('epoch [0-9]+: loss ')")
 
     lab.find(".txm-loss .stop").click()
     state_is(lab, "Stopped by you")
@@ -144,10 +144,10 @@ def test_a_reopened_notebook_still_shows_the_curve(lab: LabDriver) -> None:
     lab.save()
     lab.close()
     lab.open(path)
-    lab.find(".txm-fallback img").wait_for()
-    lab.find("figcaption:has-text('After 200 epochs')").wait_for()
+    lab.appears(".txm-fallback img")
+    lab.appears("figcaption:has-text('After 200 epochs')")
     dead = lab.find(".jupyter-widgets:has-text('Error displaying widget')")
-    dead.wait_for(state="attached")
+    lab.appears(dead)
     assert not dead.is_visible()
     assert lab.find(".txm-loss").count() == 0
     lab.both_themes("loss-curve-reopened", ".jp-OutputArea:has(.txm-fallback)")

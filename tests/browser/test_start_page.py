@@ -40,7 +40,7 @@ def test_running_its_cell_brings_the_map_up_to_date(lab: LabDriver) -> None:
     attempt = {"task": "00.quiz", "points": 4, "max": 4, "time": time.time()}
     lab.progress_file.write_text(json.dumps(attempt) + "\n")
     lab.run_all()
-    lab.find(".txm-map .count:has-text('1 of ')").wait_for()
+    lab.appears(".txm-map .count:has-text('1 of ')")
     assert lab.find(".txm-map .card[data-chapter='00'] .state").get_attribute("aria-label") in (
         "done",
         "started",

@@ -51,18 +51,18 @@ def test_shape_boxes_tell_index_and_value_and_follow_rank_and_shape(lab: LabDriv
     shape = lab.find(".txm-boxes input.shape")
     shape.fill("2, 3")
     shape.press("Enter")
-    lab.find(".txm-boxes .cell[data-index='1,2'][data-value='60']").wait_for()
+    lab.appears(".txm-boxes .cell[data-index='1,2'][data-value='60']")
     assert "a reshape" in (lab.find(".txm-boxes .note").text_content() or "")
 
     shape.fill("two")
     shape.press("Enter")
-    lab.find(".txm-boxes .problem:has-text(\"'two' is not a size\")").wait_for()
+    lab.appears(".txm-boxes .problem:has-text(\"'two' is not a size\")")
     assert lab.find(".txm-boxes .cell").count() == 6
 
     rank = lab.find(".txm-boxes input.rank")
     rank.focus()
     press(lab, "ArrowRight", "ArrowRight")
-    lab.find(".txm-boxes .count:has-text('2 \u00d7 2 \u00d7 2 \u00d7 3 = 24 elements')").wait_for()
+    lab.appears(".txm-boxes .count:has-text('2 \u00d7 2 \u00d7 2 \u00d7 3 = 24 elements')")
     assert lab.find(".txm-boxes .cell").count() == 24
     assert shape.input_value() == "2, 2, 2, 3"
     lab.both_themes("shape-boxes", ".txm-boxes")
@@ -183,7 +183,7 @@ def test_a_quiz_gives_reasons_counts_first_answers_and_records(lab: LabDriver) -
         choose(lab, number, right[number])
         block.nth(number).locator(".verdict:has-text('Right.')").wait_for()
     score = f"{len(right) - 1} of {len(right)} right at the first answer"
-    lab.find(f".txm-quiz .score:has-text('{score}')").wait_for()
+    lab.appears(f".txm-quiz .score:has-text('{score}')")
     lab.both_themes("quiz", ".txm-quiz")
     (line,) = lab.progress_file.read_text().splitlines()
     attempt = json.loads(line)
@@ -207,10 +207,10 @@ def test_a_prediction_is_asked_for_before_the_answer_shows(lab: LabDriver) -> No
     guess = lab.find(".txm-predict .guess")
     guess.fill("many")
     guess.press("Enter")
-    lab.find(".txm-predict .reply:has-text('is not a number')").wait_for()
+    lab.appears(".txm-predict .reply:has-text('is not a number')")
     guess.fill("12345")
     guess.press("Enter")
-    lab.find(".txm-predict .reply:has-text('You said 12345')").wait_for()
+    lab.appears(".txm-predict .reply:has-text('You said 12345')")
     assert why in lab.find(".txm-predict").inner_text()
     lab.both_themes("predict", ".txm-predict")
     saved = json.dumps(lab.outputs())
