@@ -425,7 +425,8 @@ def _tensorized(structure: Any) -> Any:
 def _argument_names(parameters: inspect.Signature, plain: list[Any]) -> list[str]:
     """A name for each leaf: that of its parameter, numbered when the parameter is a structure."""
     names: list[str] = []
-    declared = [p for p in parameters.parameters.values() if p.kind != p.KEYWORD_ONLY]
+    by_name = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD)
+    declared = [p for p in parameters.parameters.values() if p.kind not in by_name]
     for i, value in enumerate(plain[0]):
         p = declared[min(i, len(declared) - 1)] if declared else None
         base = p.name if p is not None else f"arg{i}"

@@ -7,7 +7,7 @@ one place that knows how to take such a structure apart and put it together agai
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 
@@ -76,14 +76,15 @@ def pack_sequence_as(structure: Any, leaves: Iterable[Any]) -> Any:
     wanted = len(flatten(structure))
     if len(leaves) != wanted:
         raise ValueError(f"The structure has {wanted} leaves, but {len(leaves)} were given.")
-    supply = iter(leaves)
+    return _fill(structure, iter(leaves))
 
-    def build(part: Any) -> Any:
-        if not is_nested(part):
-            return next(supply)
-        return _rebuild(part, [build(child) for child in _children(part)])
 
-    return build(structure)
+def _fill(structure: Any, supply: Iterator[Any]) -> Any:
+    # Not a function inside pack_sequence_as: one that calls itself would be a reference cycle, and keep
+    # the leaves alive until the garbage collector comes.
+    if not is_nested(structure):
+        return next(supply)
+    return _rebuild(structure, [_fill(child, supply) for child in _children(structure)])
 
 
 def assert_same_level(first: Any, second: Any) -> None:
