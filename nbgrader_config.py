@@ -35,6 +35,15 @@ course.ignore = ["*"]
 # A blank answer raises: the check reads that as "not started yet".
 c.ClearSolutions.code_stub = {"python": "# YOUR CODE HERE\nraise NotImplementedError()"}
 
+# nbgrader's own five steps, but for the second: see graders/preprocess.py.
+c.Autograde.sanitize_preprocessors = [
+    "nbgrader.preprocessors.ClearOutput",
+    "graders.preprocess.DropDoubles",
+    "nbgrader.preprocessors.OverwriteKernelspec",
+    "nbgrader.preprocessors.OverwriteCells",
+    "nbgrader.preprocessors.CheckCellMetadata",
+]
+
 # A grade cell that somebody deleted comes back, so that it scores 0 and not "unknown".
 c.OverwriteCells.add_missing_cells = True
 

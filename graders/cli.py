@@ -59,15 +59,12 @@ def grade(
     try:
         with Progress(*columns, TimeRemainingColumn(), console=console) as progress:
             bar = progress.add_task("Grading", total=len(todo))
-            done = -1
 
-            def step(what: str) -> None:
-                nonlocal done
-                done += 1
+            def step(what: str, done: int) -> None:
                 progress.update(bar, completed=done, description=what)
 
             grades = grading.grade_class(course, todo, seed, step)
-            progress.update(bar, completed=len(todo), description="Graded")
+            step("Graded", len(todo))
         to = grading.export(course)
     except CourseError as error:
         _fail(str(error), UNUSABLE)

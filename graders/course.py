@@ -21,7 +21,7 @@ from traitlets.config.loader import PyFileConfigLoader
 from graders.store import project_root
 
 CONFIG = "nbgrader_config.py"
-SANITIZE = ["ClearOutput", "DeduplicateIds", "OverwriteKernelspec", "OverwriteCells",
+SANITIZE = ["ClearOutput", "DropDoubles", "OverwriteKernelspec", "OverwriteCells",
             "CheckCellMetadata"]  # fmt: skip
 AUTOGRADE = ["Execute", "IgnorePattern", "ClearMetadataPreprocessor", "LimitOutput",
              "SaveAutoGrades", "AssignLatePenalties", "CheckCellMetadata"]  # fmt: skip
@@ -39,10 +39,13 @@ class CourseError(Exception):
 
 
 class Course:
-    """One course: where it is, and nbgrader set up for it."""
+    """One course: where it is, and nbgrader set up for it.
+
+    Without a root it is the course that the working directory lies in, or else this one.
+    """
 
     def __init__(self, root: Path | None = None, **changes: Any) -> None:
-        self.root = (root or project_root()).resolve()
+        self.root = (root or _nearest()).resolve()
         file = self.root / CONFIG
         if not file.exists():
             raise CourseError(f"{self.root} is not the course: it has no {CONFIG}")
@@ -99,6 +102,11 @@ class Course:
                 raise CourseError(f"{CONFIG}: {name} is {active!r}, and should be {meant!r}")
 
 
+def _nearest() -> Path:
+    here = Path.cwd()
+    return next((f for f in (here, *here.parents) if (f / CONFIG).exists()), project_root())
+
+
 def _find_tools() -> None:
     """nbgrader makes a new gradebook with the command `alembic`, which it looks for on the PATH.
     It lies beside this Python, where the PATH does not lead when .venv was not activated."""
@@ -108,4 +116,4 @@ def _find_tools() -> None:
 
 
 def _names(classes: list[Any]) -> list[str]:
-    return [each if isinstance(each, str) else each.__name__ for each in classes]
+    return [each.rpartition(".")[2] if isinstance(each, str) else each.__name__ for each in classes]

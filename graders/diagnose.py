@@ -119,10 +119,11 @@ def in_check(label: str, test: Test | None = None) -> Test:
     return both
 
 
-def _forgot_to_call(value: Any, *args: Any) -> bool:
-    return isinstance(value, (types.FunctionType, types.MethodType, types.BuiltinFunctionType))
-
-
+ENDLESS = Misconception(
+    "endless",
+    "It does not come to an end. Which line makes the problem smaller at every turn?",
+    lambda seen: seen.first.ran.timed_out or isinstance(seen.first.ran.error, RecursionError),
+)
 GENERAL = (
     Misconception(
         "nothing_returned",
@@ -130,17 +131,12 @@ GENERAL = (
         "paths?",
         lambda seen: (
             seen.first.ran.error is None
-            and not seen.first.ran.timed_out
             and seen.first.ran.value is None
             and seen.first.case.expected is not None
             and not isinstance(seen.first.case.expected, Raises)
         ),
     ),
-    Misconception(
-        "endless",
-        "It does not come to an end. Which line makes the problem smaller at every turn?",
-        lambda seen: seen.first.ran.timed_out or isinstance(seen.first.ran.error, RecursionError),
-    ),
+    ENDLESS,
     Misconception(
         "generator",
         "It is a generator: with `yield`, a call only prepares the work. Use `return`.",
@@ -149,7 +145,7 @@ GENERAL = (
     Misconception(
         "not_called",
         "It returns a function instead of what the function gives: are parentheses missing?",
-        returned(_forgot_to_call),
+        returned(lambda value, *args: callable(value)),
     ),
     Misconception(
         "argument_count",
@@ -170,6 +166,8 @@ def diagnose(task: Task, outcomes: tuple[Outcome, ...]) -> Misconception | None:
     seen = Seen(outcomes)
     if not seen.wrong:
         return None
+    if seen.first.ran.timed_out:
+        return ENDLESS
     models = [m for m in task.misconceptions if getattr(m.when, "is_model", False)]
     attempts = [(misconception, seen) for misconception in models]
     near = Seen(outcomes, up_to_first=True)

@@ -10,11 +10,14 @@ import csv
 import os
 import secrets
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import nbformat
+from nbclient import NotebookClient
+from nbgrader import utils
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.plugins import CsvExportPlugin
 from sqlalchemy.exc import SAWarning
@@ -83,9 +86,10 @@ def grade_class(
     course: Course,
     todo: list[Submission],
     seed: str = "",
-    step: Callable[[str], None] = lambda what: None,
+    step: Callable[[str, int], None] = lambda what, done: None,
 ) -> list[Grade]:
-    """Autograde every submission and write its feedback. `step` is told what comes next.
+    """Autograde every submission and write its feedback. `step` is told what comes next,
+    and how many are done.
 
     All submissions of one run get the same inputs, which nobody has seen before. They can be had
     again with the seed that is written to grading/runs.csv.
@@ -94,13 +98,16 @@ def grade_class(
     seed = seed or secrets.token_hex(8)
     course.grading.mkdir(exist_ok=True)
     _append(course.grading / "runs.csv", ("seed", "submissions"), [(seed, len(todo))])
-    problems = {name: _registered(course, name) for name in {each.assignment for each in todo}}
-    grades = []
+    grades: list[Grade] = []
     with _seeded(seed), warnings.catch_warnings():
         # nbgrader's own, about objects it adds to its session later: one for every submission
         warnings.filterwarnings("ignore", category=SAWarning, module="nbgrader")
+        problems = {}
+        for name in sorted({each.assignment for each in todo}):
+            step(f"the solution of {name}", 0)
+            problems[name] = _registered(course, name) or unsolved(course, name)
         for submission in todo:
-            step(f"{submission.student}, {submission.assignment}")
+            step(f"{submission.student}, {submission.assignment}", len(grades))
             problem = problems[submission.assignment] or _autograded(course, submission)
             grades.append(_result(course, submission, problem))
     _write_problems(course, grades)
@@ -113,6 +120,36 @@ def _registered(course: Course, assignment: str) -> str:
     into = Course(course.root, release_directory=str(scratch), db_url=course.directory.db_url)
     result = into.api.generate_assignment(assignment, force=True, create=True)
     return "" if result["success"] else f"the assignment itself: {reason(result)}"
+
+
+def unsolved(course: Course, assignment: str) -> str:
+    """Why the solution does not get full marks here, now, on this run's inputs; "" when it does.
+
+    A broken machine or a broken check would otherwise cost a whole class its points, in silence.
+    """
+    for file in sorted((course.folder("source") / assignment).glob("*.ipynb")):
+        notebook = nbformat.read(file, as_version=4)
+        with utils.setenv(NBGRADER_EXECUTION="autograde"):
+            runner = NotebookClient(
+                notebook,
+                timeout=60,
+                allow_errors=True,
+                extra_arguments=list(course.config.Execute.extra_arguments),
+                resources={"metadata": {"path": str(course.grading)}},
+            )
+            runner.execute()
+        for cell in notebook.cells:
+            if cell.cell_type != "code":
+                continue
+            errors = [out for out in cell.outputs if out.output_type == "error"]
+            if errors:
+                return f"its own solution fails: {errors[0].ename}: {errors[0].evalue}"
+            if (
+                utils.is_grade(cell)
+                and utils.determine_grade(cell)[0] != cell.metadata.nbgrader.points
+            ):
+                return f"its own solution does not get full marks in {cell.id}"
+    return ""
 
 
 def _autograded(course: Course, submission: Submission) -> str:
@@ -221,7 +258,7 @@ def _seeded(seed: str) -> Iterator[None]:
             os.environ["GRADERS_SEED"] = before
 
 
-def _append(file: Path, head: tuple[str, ...], rows: list[tuple[object, ...]]) -> None:
+def _append(file: Path, head: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> None:
     new = not file.exists()
     with file.open("a", newline="", encoding="utf-8") as out:
         writer = csv.writer(out)

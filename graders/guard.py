@@ -174,7 +174,8 @@ class _Bounded(io.TextIOBase):
     """Keeps the beginning of what is written, and counts the rest."""
 
     def __init__(self, limit: int) -> None:
-        self.limit, self.kept, self.length, self.total = limit, [], 0, 0
+        self.limit, self.length, self.total = limit, 0, 0
+        self.kept: list[str] = []
 
     def writable(self) -> bool:
         return True

@@ -106,12 +106,12 @@ FLAT = Task(
 
 
 def fitting(draw: Draw) -> Iterator[Case]:
-    for expected, given in (((3,), (3,)), ((None,), (5,)), ((None, 2), (4, 2)), ((), ())):
-        yield Case((expected, given), given)
+    known: list[tuple[Any, Any]] = [((3,), (3,)), ((None,), (5,)), ((None, 2), (4, 2)), ((), ())]
     for _ in draw.rounds(4):
         given = draw.shape(draw.random.randint(1, 4))
-        expected = tuple(draw.random.choice((size, None)) for size in given)
-        yield Case((expected, given), given)
+        known.append((tuple(draw.random.choice((size, None)) for size in given), given))
+    for expected, fits in known:
+        yield Case((expected, fits), fits)
 
 
 def unfitting(draw: Draw) -> Iterator[Case]:

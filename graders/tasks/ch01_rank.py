@@ -55,7 +55,7 @@ def empty_lists(draw: Draw) -> Iterator[Args]:
 
 def shape_in_engine(value: Any) -> tuple[int, ...]:
     """The shape that the engine gives these nested lists."""
-    return tuple(tf.constant(value).shape.as_list())
+    return tf.constant(value).numpy().shape
 
 
 RANK = Task(

@@ -97,8 +97,7 @@ INIT = Task(
             "every feature.",
             lambda seen: (
                 "w has shape" in str(seen.first.wrong)
-                and tuple(reversed(seen.first.case.args))
-                == np.shape(as_array(seen.first.ran.value[0]))
+                and tuple(reversed(seen.first.case.args)) == tuple(seen.first.ran.value[0].shape)
             ),
         ),
         Misconception(
@@ -169,7 +168,8 @@ def many_units(draw: Draw) -> Iterator[Args]:
     yield dense_inputs(1, 2, 3, draw)
     yield dense_inputs(3, 3, 3, draw)
     for _ in draw.rounds(4):
-        yield dense_inputs(*draw.shape(3, 6), draw)
+        batch, features, units = draw.shape(3, 6)
+        yield dense_inputs(batch, features, units, draw)
     yield dense_inputs(200, 30, 20, draw)
 
 
