@@ -207,7 +207,7 @@ def test_cast_cuts_fractions_and_drops_gradients_through_integers():
     assert kept.dtype is tf.float32 and kept.numpy().tolist() == [3.0]
     _, (lost,) = gradients(lambda t: tf.cast(tf.cast(t, tf.int32), tf.float32) * 3.0, [1.5])
     assert lost is None
-    with pytest.raises(tf.errors.InvalidArgumentError, match="string tensor.*int32"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"string tensor.*int32"):
         tf.cast(["1"], tf.int32)
 
 

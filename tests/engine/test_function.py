@@ -337,7 +337,7 @@ def test_a_variable_made_at_every_trace_is_refused_with_the_fix():
         return tf.Variable(1.0, name="fresh") * tf.cast(x, tf.float32)
 
     f(tf.constant(1.0))
-    with pytest.raises(ValueError, match="'fresh'.*first.*once, outside"):
+    with pytest.raises(ValueError, match=r"'fresh'.*first.*once, outside"):
         f(tf.constant(1))
 
 

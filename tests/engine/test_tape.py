@@ -123,7 +123,7 @@ def test_output_gradients_fit_their_targets():
         tape.gradient(y, x, output_gradients=1.0)
     with pytest.raises(ValueError, match="2 output_gradients were given for 1 targets"):
         tape.gradient(y, x, output_gradients=[y, y])
-    with pytest.raises(ValueError, match="float64.*float32"):
+    with pytest.raises(ValueError, match=r"float64.*float32"):
         tape.gradient(y, x, output_gradients=tf.ones([2], tf.float64))
     assert numbers(tape.gradient(y, x)) == [2.0, 4.0]
 

@@ -152,9 +152,9 @@ def test_python_numbers_need_exactly_one_element():
     for convert in (bool, int, float, complex):
         with pytest.raises(ValueError, match=r"one element.*shape \(2,\)"):
             convert(pair)
-    with pytest.raises(TypeError, match="integer tensor.*float32"):
+    with pytest.raises(TypeError, match=r"integer tensor.*float32"):
         operator.index(tf.constant(1.0))
-    with pytest.raises(TypeError, match="integer tensor.*bool"):
+    with pytest.raises(TypeError, match=r"integer tensor.*bool"):
         operator.index(tf.constant(True))
     with pytest.raises(ValueError, match="one element"):
         operator.index(tf.constant([1, 2]))
