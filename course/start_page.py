@@ -6,8 +6,10 @@ kernel has started. The notebook is signed, so JupyterLab trusts and shows that 
 
 from __future__ import annotations
 
+import platform
 import sys
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbformat.sign import NotebookNotary
@@ -49,8 +51,22 @@ def notebook() -> nbformat.NotebookNode:
         new_markdown_cell(WELCOME, id="welcome"),
         new_code_cell(UPDATE, id="progress-map", execution_count=1, outputs=[shown]),
     ]
+    return new_notebook(cells=cells, metadata=_metadata())
+
+
+def _metadata() -> dict[str, Any]:
+    """What JupyterLab would add when the kernel starts: it then has nothing to ask to be saved."""
     kernel = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
-    return new_notebook(cells=cells, metadata={"kernelspec": kernel})
+    language = {
+        "name": "python",
+        "version": platform.python_version(),
+        "mimetype": "text/x-python",
+        "codemirror_mode": {"name": "ipython", "version": 3},
+        "pygments_lexer": "ipython3",
+        "nbconvert_exporter": "python",
+        "file_extension": ".py",
+    }
+    return {"kernelspec": kernel, "language_info": language}
 
 
 def write(file: Path = FILE) -> None:

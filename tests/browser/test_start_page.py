@@ -20,6 +20,9 @@ def test_the_map_is_there_before_anything_runs_and_a_link_opens_the_lesson(lab: 
     # Trusted, so the style sheet of the map is in force, and not only its text.
     assert lab.find(".txm-map .card").first.evaluate("e => getComputedStyle(e).display") == "flex"
     lab.both_themes("start-page")
+    # Opening the page is no change: closing it must not ask whether to save.
+    lab.wait_idle()
+    assert not lab.page.evaluate("() => window.jupyterapp.shell.currentWidget.context.model.dirty")
     lab.page.set_viewport_size({"width": 1280, "height": 900})
 
     lab.find(".txm-map .next a").click()

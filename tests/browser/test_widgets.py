@@ -184,7 +184,9 @@ def test_a_quiz_gives_reasons_counts_first_answers_and_records(lab: LabDriver) -
         block.nth(number).locator(".verdict:has-text('Right.')").wait_for()
     score = f"{len(right) - 1} of {len(right)} right at the first answer"
     lab.appears(f".txm-quiz .score:has-text('{score}')")
+    lab.page.set_viewport_size({"width": 1280, "height": 1600})
     lab.both_themes("quiz", ".txm-quiz")
+    lab.page.set_viewport_size({"width": 1280, "height": 900})
     (line,) = lab.progress_file.read_text().splitlines()
     attempt = json.loads(line)
     assert (attempt["task"], attempt["points"]) == ("00.quiz", len(right) - 1)
