@@ -790,3 +790,73 @@ def test_an_error_when_the_graph_runs_names_shapes_and_the_line():
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"\(2,\) and \(3,\)") as caught:
         add(tf.ones([2]), tf.ones([3]))
     assert any("test_function.py" in note for note in caught.value.__notes__)
+
+
+def test_two_levels_of_capture():
+    @tf.function
+    def outer(x: Any) -> Any:
+        def middle(y: Any) -> Any:
+            return tf.function(lambda z: x + y + z)(y * 2.0)
+
+        return tf.function(middle)(x + 1.0)
+
+    assert outer(tf.constant(1.0)).numpy() == 1.0 + 2.0 + 4.0
+
+
+def test_objects_without_weak_references_are_arguments_too():
+    class Bare:
+        __slots__ = ("k",)
+
+        def __init__(self, k: float):
+            self.k = k
+
+    f, seen = traced(lambda x, bare: x * bare.k)
+    two, three = Bare(2.0), Bare(3.0)
+    assert [f(tf.constant(1.0), b).numpy() for b in (two, three, two)] == [2.0, 3.0, 2.0]
+    assert len(seen) == 2
+
+
+def test_a_signature_counts_its_arguments():
+    pair = [tf.TensorSpec([]), tf.TensorSpec([])]
+    f = tf.function(lambda *xs: xs[0] + xs[1], input_signature=pair)
+    assert f(1.0, 2.0).numpy() == 3.0
+    with pytest.raises(TypeError, match="2 entries, but 1 positional"):
+        f(1.0)
+
+    def by_name(x: Any, *, k: Any) -> Any:
+        return x * k
+
+    with pytest.raises(TypeError, match="1 entries"):
+        tf.function(by_name, input_signature=[tf.TensorSpec([])])(1.0, k=2.0)
+
+
+def test_a_tensor_of_unknown_rank():
+    @tf.function(input_signature=[tf.TensorSpec(None, tf.float32)])
+    def f(x: Any) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = tf.reduce_sum((x + x) * [2.0, 3.0])
+        return y, tape.gradient(y, x)
+
+    for x in ([[1.0, 1.0], [1.0, 1.0]], [1.0, 1.0], 1.0):
+        total, slope = f(x)
+        assert total.numpy() == 10.0 * max(np.size(x) / 2, 1.0)
+        assert slope.shape == np.shape(x)
+    assert f(1.0)[1].numpy() == 10.0
+    for refused in (
+        lambda x: tf.reduce_sum(x, 0),
+        lambda x: tf.reduce_sum(x, keepdims=True),
+        tf.rank,
+        len,
+    ):
+        unknown = tf.function(refused, input_signature=[tf.TensorSpec(None, tf.float32)])
+        with pytest.raises((tf.errors.InvalidArgumentError, ValueError, TypeError)):
+            unknown([1.0])
+
+
+def test_sizes_that_are_known_may_be_asked_while_tracing():
+    f = tf.function(lambda x: tf.add_n([row * float(len(x)) for row in x]))
+    assert f(tf.constant([[1.0, 2.0], [3.0, 4.0]])).numpy().tolist() == [8.0, 12.0]
+    shuffle = tf.function(tf.random.shuffle, input_signature=[tf.TensorSpec([None])])
+    with pytest.raises(tf.errors.InvalidArgumentError, match="size is known"):
+        shuffle([1.0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 
@@ -127,6 +128,6 @@ def test_fitting_a_line_by_hand():
 
     losses = [step().numpy() for _ in range(500)]
     assert losses[0] == pytest.approx((9 + 1 + 1 + 9 + 25 + 49) / 6)
-    assert all(later < earlier for earlier, later in zip(losses, losses[1:], strict=False))
+    assert all(later < earlier for earlier, later in itertools.pairwise(losses))
     assert abs((w * 10.0 + b).numpy() - 18.98) < 0.02
     assert step.experimental_get_tracing_count() == 1

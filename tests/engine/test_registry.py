@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import engine as tf
-from engine.dispatch import NOT_DIFFERENTIABLE, Primitive, apply, registry
+from engine.dispatch import NOT_DIFFERENTIABLE, Primitive, apply, primitive, registry
 from engine.errors import InvalidArgumentError
 from engine.spec import TensorSpec
 from tests.engine.oracle import array_of, assert_close, numeric_gradient
@@ -49,6 +49,12 @@ def differentiable_inputs(record: Primitive, case: Case) -> list[int]:
 def test_every_primitive_is_in_the_table():
     importlib.import_module("engine.keras")  # so that primitives it may declare count too
     assert set(CASES) == set(registry), "add samples for a new primitive to tests/engine/samples.py"
+
+
+def test_a_name_stands_in_the_registry_once():
+    with pytest.raises(ValueError, match="'add' exists"):
+        primitive("add", lambda xp: None, lambda: None)
+    assert repr(registry["add"]) == "Primitive(add)"
 
 
 @each_primitive
