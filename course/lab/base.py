@@ -82,9 +82,6 @@ class LabWidget(anywidget.AnyWidget):
         """The twin as a MIME bundle: at least "text/html" and "text/plain"."""
         raise NotImplementedError
 
-    def _summary(self) -> str:
-        return self._static()["text/plain"]
-
     def show_static(self) -> None:
         """Emit the twin as an output of its own; while this widget is alive it stays hidden."""
         bundle = dict(self._static())
@@ -95,9 +92,9 @@ class LabWidget(anywidget.AnyWidget):
         display(bundle, raw=True)
 
     def show_live(self) -> None:
-        """Emit the widget alone."""
+        """Emit the widget alone, without words: the static twin has them, and once is enough."""
         bundle, metadata = super()._repr_mimebundle_() or ({}, {})
-        bundle["text/plain"] = self._summary()
+        del bundle["text/plain"]
         display(bundle, metadata=metadata, raw=True)
 
     def _ipython_display_(self) -> None:
@@ -105,4 +102,4 @@ class LabWidget(anywidget.AnyWidget):
             self.show_live()
             self.show_static()
         else:
-            print(self._summary())
+            print(self._static()["text/plain"])
