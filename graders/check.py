@@ -195,7 +195,7 @@ def _report(
 
 def _failure(task: Task, outcomes: tuple[diagnose.Outcome, ...]) -> Failure:
     first = diagnose.Seen(outcomes).first
-    error = first.ran.error
+    error, expected = first.ran.error, show(first.case.expected)
     if first.ran.timed_out:
         got = "nothing: it was stopped"
     elif isinstance(error, Complaint):
@@ -204,12 +204,13 @@ def _failure(task: Task, outcomes: tuple[diagnose.Outcome, ...]) -> Failure:
         got = show_error(error)
     else:
         got = show(first.ran.value)
+    said = (got, f"{expected} is expected", f"it raised {type(error).__name__}")
     return Failure(
         label=first.label,
         input=shown_input(task, first.case),
-        expected=show(first.case.expected),
+        expected=expected,
         got=got,
-        what="" if isinstance(error, Complaint) or not first.wrong else f"{first.wrong}.",
+        what="" if first.wrong in said else f"{first.wrong}.",
         line=first.ran.line,
         printed=first.ran.printed,
         device=first.device,

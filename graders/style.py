@@ -1,5 +1,7 @@
 """The look of a report. JupyterLab's own colours where it sets them, so that it follows the light
-and the dark theme; the second value of each is for a page without them, as nbgrader's feedback."""
+and the dark theme; the second value of each is for a page without them, as nbgrader's feedback.
+
+A class that is named three times outranks what JupyterLab and Bootstrap say about tables."""
 
 CSS = """
 .tx-report {
@@ -17,30 +19,36 @@ CSS = """
 .tx-report.tx-passed { --tx-mark: var(--jp-success-color1, #2e7d32); }
 .tx-report.tx-partly { --tx-mark: var(--jp-warn-color1, #ef6c00); }
 .tx-report.tx-not-started { --tx-mark: var(--jp-border-color1, #9e9e9e); }
-.tx-report p { margin: 6px 0; }
-.tx-report .tx-head { display: flex; gap: 8px; align-items: baseline; }
-.tx-report .tx-sign { color: var(--tx-mark); font-weight: bold; }
-.tx-report .tx-points { margin-left: auto; white-space: nowrap; font-weight: 600; }
-.tx-report ul {
+.tx-report.tx-report.tx-report p { margin: 6px 0; }
+.tx-report.tx-report.tx-report .tx-head { display: flex; gap: 8px; align-items: baseline; }
+.tx-report.tx-report.tx-report .tx-sign { color: var(--tx-mark); font-weight: bold; }
+.tx-report.tx-report.tx-report .tx-points { margin-left: auto; white-space: nowrap; font-weight: 600; }
+.tx-report.tx-report.tx-report ul {
   display: flex; flex-wrap: wrap; gap: 2px 18px; list-style: none; margin: 6px 0; padding: 0;
 }
-.tx-report li { margin: 0; padding: 0; }
-.tx-report li.tx-passed { color: var(--jp-success-color1, #2e7d32); }
-.tx-report li.tx-wrong { color: var(--jp-error-color1, #c62828); font-weight: 600; }
-.tx-report li.tx-not-run { color: var(--tx-soft); }
-.tx-report code, .tx-report pre {
+.tx-report.tx-report.tx-report li { margin: 0; padding: 0; }
+.tx-report.tx-report.tx-report li.tx-passed { color: var(--jp-success-color1, #2e7d32); }
+.tx-report.tx-report.tx-report li.tx-wrong { color: var(--jp-error-color1, #c62828); font-weight: 600; }
+.tx-report.tx-report.tx-report li.tx-not-run { color: var(--tx-soft); }
+.tx-report.tx-report.tx-report code,
+.tx-report.tx-report.tx-report pre {
   background: var(--tx-inset); color: var(--tx-text); border: 0; border-radius: 2px;
   font-family: var(--jp-code-font-family, ui-monospace, monospace); font-size: 13px;
 }
-.tx-report code { padding: 1px 4px; }
-.tx-report pre {
+.tx-report.tx-report.tx-report code { padding: 1px 4px; }
+.tx-report.tx-report.tx-report pre {
   margin: 0; overflow-x: auto; padding: 6px 8px; white-space: pre-wrap; overflow-wrap: anywhere;
 }
-.tx-report table { border-collapse: collapse; margin: 6px 0; table-layout: fixed; width: 100%; }
-.tx-report th, .tx-report td {
+.tx-report.tx-report.tx-report table {
+  border-collapse: collapse; margin: 6px 0; table-layout: fixed; width: 100%;
+}
+.tx-report.tx-report.tx-report thead,
+.tx-report.tx-report.tx-report tr { background: transparent; border: 0; }
+.tx-report.tx-report.tx-report th,
+.tx-report.tx-report.tx-report td {
   background: transparent; border: 0; padding: 0 6px 0 0; text-align: left; vertical-align: top;
 }
-.tx-report th { color: var(--tx-soft); font-weight: 600; }
-.tx-report .tx-likely { border-left: 3px solid var(--tx-mark); padding-left: 10px; }
-.tx-report .tx-small { color: var(--tx-soft); font-size: 12px; }
+.tx-report.tx-report.tx-report th { color: var(--tx-soft); font-weight: 600; }
+.tx-report.tx-report.tx-report .tx-likely { border-left: 3px solid var(--tx-mark); padding-left: 10px; }
+.tx-report.tx-report.tx-report .tx-small { color: var(--tx-soft); font-size: 12px; }
 """
