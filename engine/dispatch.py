@@ -42,6 +42,8 @@ class Primitive:
       input without derivative; NOT_DIFFERENTIABLE marks an operation without any.
     ufunc: the NumPy function that computes the same from the arrays alone, if there is one.
     quiet: so cheap that np.errstate would be felt: eager calls go to the ufunc without it.
+    on_arrays: the vjp rules use Python operators alone, so they hold for bare arrays as well. A gradient
+      that nobody differentiates again is computed with those, without a tensor for each step.
     stateful: the value is not a function of the inputs alone; never folded, shared or removed.
     """
 
@@ -51,6 +53,7 @@ class Primitive:
     vjp: tuple[Callable[..., Any] | None, ...] | Callable[..., Any] | None = None
     ufunc: Callable[..., Any] | None = None
     quiet: bool = False
+    on_arrays: bool = False
     stateful: bool = False
 
     def __repr__(self) -> str:
@@ -66,6 +69,11 @@ def primitive(
     """Makes a Primitive and enters it in the registry, where each name may stand once."""
     if name in registry:
         raise ValueError(f"A primitive named {name!r} exists already.")
+    rules = facts.get("vjp")
+    # A rule whose code names nothing - no function, no attribute - can only apply operators.
+    facts["on_arrays"] = isinstance(rules, tuple) and all(
+        rule is None or rule.__code__.co_names == () == rule.__code__.co_freevars for rule in rules
+    )
     registry[name] = Primitive(name, kernel, spec, **facts)
     return registry[name]
 

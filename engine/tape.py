@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from engine import nest
+import numpy as np
+
+from engine import devices, nest
 from engine.dispatch import Log, Primitive, context
 from engine.ops.creation import convert, zeros
 from engine.ops.elementwise import ones_like, zeros_like
 from engine.ops.joining import stack
-from engine.ops.layout import reshape, sum_like
+from engine.ops.layout import reshape, sum_like, sum_to
 from engine.ops.slicing import getitem
 from engine.spec import compatible
 from engine.tensor import Tensor, describe
@@ -255,42 +257,22 @@ class GradientTape:
         if log.tapes_seen > 1:  # another tape's leaves are in this log too: keep to our own
             ours = self._depends([position for position, _ in self._leaves.values()], end)
             depends = [a and b for a, b in zip(depends, ours, strict=True)]
-        cotangents: dict[int, Tensor] = {}
+        # With nobody recording, cotangents are bare arrays; else tensors, so that the log sees them.
+        bare = context.builder is None and context.log is None
+        cotangents: list[Any] = [None] * end  # one an entry; what is done with is let go
         for target, seed, root in zip(targets, seeds, roots, strict=True):
             if root >= 0 and depends[root]:
-                _add_to(cotangents, root, ones_like(target) if seed is None else seed)
-        result: dict[int, Tensor] = {}
-        asked = set(wanted)
-        eager = context.builder is None
+                seed = ones_like(target) if seed is None else convert(seed, hint=target.dtype)
+                seed, before = _fit(seed, target), cotangents[root]
+                seed = seed._array if bare else seed
+                cotangents[root] = seed if before is None else before + seed
+        keep = set(wanted)
         stops = min((p for p in wanted if p >= 0), default=end)
-        for position in range(end - 1, stops - 1, -1):
-            entry = entries[position]
-            if entry is None or not depends[position]:
-                continue
-            primitive, attrs, inputs_at, inputs, output = entry
-            dy: Any
-            if type(output) is tuple:
-                dy = _gather_parts(cotangents, position, output, asked, result)
-            else:
-                dy = cotangents.pop(position, None)
-                if position in asked and dy is not None:
-                    result[position] = dy
-            if dy is None:
-                continue
-            rules = primitive.vjp
-            if type(rules) is not tuple:
-                rules = _joint(primitive, dy, output, inputs, attrs)
-            for at, tensor, rule in zip(inputs_at, inputs, rules, strict=False):
-                if at < 0 or rule is None or not depends[at]:
-                    continue
-                value = rule(dy, output, *inputs, **attrs)
-                if value is None:
-                    continue
-                if not (eager and value._array.shape == tensor._array.shape):
-                    value = _fit(value, tensor)
-                before = cotangents.get(at)
-                cotangents[at] = value if before is None else before + value
-        return [result.get(p, cotangents.get(p)) if p >= 0 else None for p in wanted]
+        walk = _walk_arrays if bare else _walk_tensors
+        with np.errstate(all="ignore"):
+            walk(entries, range(end - 1, stops - 1, -1), depends, cotangents, keep)
+        found = [cotangents[p] if 0 <= p < end else None for p in wanted]
+        return [Tensor(g) if bare and g is not None else g for g in found]
 
     # --- jacobians ------------------------------------------------------------------------------
 
@@ -384,34 +366,101 @@ def _fit(cotangent: Tensor, to: Tensor) -> Tensor:
     return sum_like(cotangent, to)
 
 
-def _add_to(cotangents: dict[int, Tensor], position: int, value: Tensor) -> None:
-    before = cotangents.get(position)
-    cotangents[position] = value if before is None else before + value
+def _walk_tensors(
+    entries: list[Any], positions: range, depends: list[bool], cotangents: list[Any], keep: set[int]
+) -> None:
+    """Hands cotangents on, from the last entry to the first, by operations that can be recorded."""
+    for position in positions:
+        entry = entries[position]
+        if entry is None:
+            continue
+        primitive, attrs, inputs_at, inputs, output = entry
+        dy = _take(cotangents, position, output, keep)
+        if dy is None:
+            continue
+        rules = _rules(primitive, dy, output, inputs, attrs)
+        for at, tensor, rule in zip(inputs_at, inputs, rules, strict=False):
+            if at < 0 or not depends[at] or rule is None:
+                continue
+            value = rule(dy, output, *inputs, **attrs)
+            if value is not None:
+                value, before = _fit(value, tensor), cotangents[at]
+                cotangents[at] = value if before is None else before + value
 
 
-def _gather_parts(
-    cotangents: dict[int, Tensor],
-    position: int,
-    outputs: tuple[Tensor, ...],
-    asked: set[int],
-    result: dict[int, Tensor],
-) -> tuple[Tensor, ...] | None:
-    """The cotangents of an operation with several outputs, zeros where there is none; None if all."""
-    first = position - len(outputs) + 1
-    parts = [cotangents.pop(first + i, None) for i in range(len(outputs))]
-    result.update(
-        (first + i, part) for i, part in enumerate(parts) if part is not None and first + i in asked
-    )
+def _walk_arrays(
+    entries: list[Any], positions: range, depends: list[bool], cotangents: list[Any], keep: set[int]
+) -> None:
+    """The same on bare arrays, where the rules allow it; most of a training step is spent here."""
+    for position in positions:
+        entry = entries[position]
+        if entry is None:
+            continue
+        primitive, attrs, inputs_at, inputs, output = entry
+        simple = primitive.on_arrays
+        if simple:
+            dy = cotangents[position]
+            if dy is None:
+                continue
+            if position not in keep:
+                cotangents[position] = None
+            simple = dy.dtype.kind in "fc"  # bfloat16 and Python numbers make float32
+        if simple:
+            rules = primitive.vjp
+            operands = [output._array, *[tensor._array for tensor in inputs]]
+        else:
+            dy = dy if primitive.on_arrays else _take(cotangents, position, output, keep)
+            if dy is None:
+                continue
+            dy = tuple(map(_as_tensor, dy)) if type(dy) is tuple else _as_tensor(dy)
+            rules = _rules(primitive, dy, output, inputs, attrs)
+            operands = [output, *inputs]
+        index = 0
+        for at in inputs_at:
+            rule = rules[index] if at >= 0 and depends[at] else None
+            index += 1
+            if rule is None:
+                continue
+            value = rule(dy, *operands, **attrs)
+            if not simple:
+                if value is None:
+                    continue
+                value = value._array
+            wanted = inputs[index - 1]._array.shape
+            if value.shape != wanted:
+                value = sum_to(devices.namespace(value), value, wanted)
+            before = cotangents[at]
+            cotangents[at] = value if before is None else before + value
+
+
+def _as_tensor(value: Any) -> Tensor:
+    return value if isinstance(value, Tensor) else Tensor(value)
+
+
+def _take(cotangents: list[Any], position: int, output: Any, keep: set[int]) -> Any:
+    """The cotangent of an entry's output, removed unless somebody asked for it; None if there is none.
+
+    For an operation with several outputs a tuple, with zeros for those that have none.
+    """
+    if type(output) is not tuple:
+        dy = cotangents[position]
+        if position not in keep:
+            cotangents[position] = None
+        return dy
+    places = range(position - len(output) + 1, position + 1)
+    parts = [_take(cotangents, place, None, keep) for place in places]
     if all(part is None for part in parts):
         return None
-    pairs = zip(outputs, parts, strict=True)
-    return tuple(zeros_like(output) if part is None else part for output, part in pairs)
+    pairs = zip(output, parts, strict=True)
+    return tuple(zeros_like(tensor) if part is None else part for tensor, part in pairs)
 
 
-def _joint(
+def _rules(
     primitive: Primitive, dy: Any, output: Any, inputs: tuple[Tensor, ...], attrs: Any
-) -> list[Callable[..., Any]]:
-    """The rules of a primitive whose cotangents are computed together, by one function."""
+) -> Any:
+    """One rule an input. A primitive whose cotangents are computed together has them computed here."""
+    if type(primitive.vjp) is tuple:
+        return primitive.vjp
     if primitive.vjp is None:
         raise LookupError(
             f"{primitive.name} has no derivative rule, so no gradient flows through it."
