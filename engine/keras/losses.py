@@ -15,14 +15,10 @@ from engine.spec import compatible
 from engine.tensor import Tensor
 
 
-def align(y_true: Any, y_pred: Any, what: str) -> tuple[Tensor, Tensor]:
-    """Targets in the dtype and shape of the predictions.
+def match_ranks(y_true: Any, y_pred: Any) -> tuple[Tensor, Tensor]:
+    """Targets (n,) for predictions (n, 1) get the missing axis, targets (n, 1) for (n,) lose theirs.
 
-    Targets (n,) for predictions (n, 1) get the missing axis, and the other way round. Nothing else
-    is broadcast: (n,) against (n, 1) would otherwise become (n, n) and train on nonsense.
-
-    Raises:
-      ValueError: for shapes that differ in any other way.
+    Without it, (n,) against (n, 1) would broadcast to (n, n), and a model would train on nonsense.
     """
     predicted = convert(y_pred)
     target = cast(convert_like(y_true, predicted), predicted.dtype)
@@ -30,6 +26,16 @@ def align(y_true: Any, y_pred: Any, what: str) -> tuple[Tensor, Tensor]:
         target = expand_dims(target, -1)
     elif target.ndim == predicted.ndim + 1 and target.shape[-1] == 1:
         target = squeeze(target, -1)
+    return target, predicted
+
+
+def align(y_true: Any, y_pred: Any, what: str) -> tuple[Tensor, Tensor]:
+    """The same for losses that compare element by element.
+
+    Raises:
+      ValueError: for shapes that still differ.
+    """
+    target, predicted = match_ranks(y_true, y_pred)
     if not compatible(target._dims, predicted._dims):
         raise ValueError(
             f"{what}: targets of shape {target.shape} do not match predictions of shape "
@@ -81,7 +87,7 @@ class Loss:
 
 
 class LossFunctionWrapper(Loss):
-    """A Loss made of a function `f(y_true, y_pred)`."""
+    """A Loss made of a function `f(y_true, y_pred)`, which gets targets of the predictions' rank."""
 
     def __init__(
         self,
@@ -94,7 +100,7 @@ class LossFunctionWrapper(Loss):
 
     def call(self, y_true: Any, y_pred: Any) -> Tensor:
         """The function's value."""
-        return self.fn(y_true, y_pred)
+        return self.fn(*match_ranks(y_true, y_pred))
 
 
 class MeanSquaredError(LossFunctionWrapper):

@@ -140,7 +140,7 @@ class SGD(Optimizer):
 
 def get(identifier: Any) -> Optimizer:
     """The optimizer with this name, with its default settings, or the object itself."""
-    found = find("optimizer", identifier, {"SGD": SGD}, Optimizer)
+    found = find("optimizer", identifier, {"sgd": SGD}, Optimizer)
     if not isinstance(found, Optimizer):
         raise TypeError(f"An optimizer is given by its name or an instance, not by {identifier!r}.")
     return found

@@ -140,7 +140,9 @@ class Trainer(Layer):
         )
         if not fits:
             want = ", ".join("batch" if i == 0 else str(d) for i, d in enumerate(expected))
-            hint = ""
+            hint = (
+                " Give one row for each example, with as many numbers as the model was built for."
+            )
             if array.ndim == len(expected) - 1 and array.shape == tuple(expected[1:]):
                 hint = " This looks like one example without its batch axis: use x[np.newaxis]."
             raise ValueError(

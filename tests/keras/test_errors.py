@@ -37,7 +37,7 @@ CASES: dict[str, tuple[Callable[[], object], type[Exception], list[str]]] = {
     "predict with another shape": (
         lambda: compiled().predict(np.ones((4, 3))),
         ValueError,
-        ["(batch, 1)", "(4, 3)"],
+        ["(batch, 1)", "(4, 3)", "one row for each example"],
     ),
     "one example without its batch axis": (
         lambda: tf.keras.Sequential([tf.keras.layers.Dense(1, input_shape=[3])]).predict(
@@ -64,7 +64,7 @@ CASES: dict[str, tuple[Callable[[], object], type[Exception], list[str]]] = {
     "unknown optimizer": (
         lambda: compiled().compile("sdg", "mse"),
         ValueError,
-        ["'sdg'", "Did you mean 'SGD'?"],
+        ["'sdg'", "Did you mean 'sgd'?"],
     ),
     "unknown loss": (
         lambda: compiled().compile("sgd", "mean_square_error"),
@@ -137,3 +137,11 @@ def test_targets_without_an_axis_are_not_broadcast_into_a_square() -> None:
     targets = np.arange(6, dtype=np.float32)
     wide = tf.keras.losses.MeanSquaredError()(targets, X).numpy()
     np.testing.assert_allclose(wide, np.mean(targets**2))
+
+
+def test_a_loss_function_of_ones_own_is_guarded_alike() -> None:
+    model = compiled()
+    model.compile("sgd", lambda y_true, y_pred: tf.reduce_mean((y_true - y_pred) ** 2))
+    targets = np.arange(6, dtype=np.float32)
+    found = model.evaluate(X, targets, verbose=0)
+    np.testing.assert_allclose(found, np.mean(targets**2), rtol=1e-6)
