@@ -70,3 +70,19 @@ def gradients(function: Callable[..., Any], *inputs: Any) -> tuple[Any, list[Any
         tape.watch([t for t in tensors if t.dtype.is_differentiable])
         value = function(*tensors)
     return value, tape.gradient(value, tensors)
+
+
+def traced(function: Any, **options: Any) -> tuple[Any, list[Any]]:
+    """The function as a tf.function, and the list of arguments it was traced with."""
+    seen: list[Any] = []
+
+    def body(*args: Any, **kwargs: Any) -> Any:
+        seen.append((args, kwargs))
+        return function(*args, **kwargs)
+
+    return tf.function(body, **options), seen
+
+
+def numbers(gradients: Any) -> Any:
+    """Gradients as nested lists of Python numbers, None where there is none."""
+    return tf.nest.map_structure(lambda g: None if g is None else g.numpy().tolist(), gradients)
