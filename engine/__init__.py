@@ -36,8 +36,7 @@ from engine.dtypes import (
 from engine.dtypes import bool_ as bool
 from engine.function import function
 from engine.ops import linalg, nn, operators, random
-from engine.ops.creation import constant, convert_to_tensor, eye, fill, linspace, ones, zeros
-from engine.ops.creation import range_ as range
+from engine.ops.creation import constant, convert_to_tensor, fill, ones, zeros
 from engine.ops.elementwise import (
     abs,
     add,
@@ -78,19 +77,44 @@ from engine.ops.elementwise import (
     where,
     zeros_like,
 )
-from engine.ops.indexing import gather, one_hot
-from engine.ops.joining import concat, stack, unstack
+from engine.ops.indexing import (
+    gather,
+    gather_nd,
+    scatter_nd,
+    tensor_scatter_nd_add,
+    tensor_scatter_nd_max,
+    tensor_scatter_nd_min,
+    tensor_scatter_nd_sub,
+    tensor_scatter_nd_update,
+)
+from engine.ops.joining import (
+    concat,
+    repeat,
+    reverse,
+    reverse_sequence,
+    roll,
+    split,
+    stack,
+    tile,
+    unstack,
+)
 from engine.ops.layout import (
+    broadcast_dynamic_shape,
+    broadcast_static_shape,
     broadcast_to,
+    ensure_shape,
     expand_dims,
     rank,
     reshape,
     shape,
+    shape_n,
     size,
     squeeze,
     transpose,
 )
 from engine.ops.linalg import matmul
+from engine.ops.ordering import argsort, searchsorted, sort, unique, unique_with_counts
+from engine.ops.padding import pad
 from engine.ops.reduce import (
     argmax,
     argmin,
@@ -101,6 +125,11 @@ from engine.ops.reduce import (
     reduce_min,
     reduce_sum,
 )
+from engine.ops.selection import boolean_mask, dynamic_partition, dynamic_stitch
+from engine.ops.sequences import eye, linspace, meshgrid, one_hot, sequence_mask
+from engine.ops.sequences import range_ as range
+from engine.ops.slicing import slice_ as slice
+from engine.ops.slicing import strided_slice
 from engine.spec import TensorShape, TensorSpec
 from engine.tape import GradientTape, UnconnectedGradients
 from engine.tensor import Tensor

@@ -46,6 +46,7 @@ from engine.ops.elementwise import (
     tanh,
     truediv,
 )
+from engine.ops.ordering import in_top_k, invert_permutation, top_k
 from engine.ops.reduce import (
     argmax,
     argmin,

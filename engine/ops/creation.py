@@ -12,7 +12,7 @@ import numpy as np
 
 from engine import devices, dtypes, nest
 from engine.errors import InvalidArgumentError
-from engine.spec import TensorShape, show
+from engine.spec import Dims, TensorShape, show, whole
 from engine.tensor import Tensor, describe
 from engine.variable import Variable
 
@@ -256,6 +256,34 @@ def _dims_of(shape: Any) -> tuple[int, ...]:
     return tuple(dims)  # type: ignore[arg-type]
 
 
+def is_symbolic(value: Any) -> bool:
+    """True for a tensor of a graph that is being traced: its values are known when the graph runs."""
+    return isinstance(value, Tensor) and not hasattr(value, "_array")
+
+
+def sizes_of(shape: Any) -> tuple[Dims | None, Tensor | None]:
+    """A shape argument: the sizes known now, and, if some are not, the tensor that will hold them all."""
+    if isinstance(shape, Variable):
+        shape = shape.value()
+    if is_symbolic(shape):
+        return _promised(shape), shape
+    if isinstance(shape, (list, tuple)):
+        parts = [part.value() if isinstance(part, Variable) else part for part in shape]
+        if any(map(is_symbolic, parts)):
+            known = tuple(None if is_symbolic(part) else whole(part, "A size") for part in parts)
+            return known, convert(parts)
+        shape = parts
+    return _dims_of(shape), None
+
+
+def _promised(shape: Any) -> Dims | None:
+    """What a symbolic shape is known to be: tf.shape(x) tells no less than x.shape does."""
+    node = shape.graph.node_of(shape.value_number)
+    if node.op == "shape":
+        return shape.graph.specs[node.inputs[0]].dims
+    return None if shape._dims is None or None in shape._dims else (None,) * shape._dims[0]
+
+
 def fill(dims: Any, value: Any, name: str | None = None) -> Tensor:
     """A tensor of shape `dims` in which every element is `value`.
 
@@ -280,7 +308,10 @@ def zero_or_one(value: int, dtype: dtypes.DType) -> Any:
 def _filled(shape: Any, value: int, dtype: Any) -> Tensor:
     found = dtypes.as_dtype(dtype)
     xp = devices.scope_namespace() if found is not dtypes.string else np
-    return Tensor(xp.full(_dims_of(shape), zero_or_one(value, found), found.as_numpy_dtype))
+    known, later = sizes_of(shape)
+    dims = known if later is None else ()
+    made = Tensor(xp.full(dims, zero_or_one(value, found), found.as_numpy_dtype))
+    return made if later is None else fill(later, made)
 
 
 def zeros(shape: Any, dtype: Any = dtypes.float32, name: str | None = None) -> Tensor:
@@ -301,49 +332,3 @@ def ones(shape: Any, dtype: Any = dtypes.float32, name: str | None = None) -> Te
     """
     del name
     return _filled(shape, 1, dtype)
-
-
-def eye(
-    num_rows: int, num_columns: int | None = None, dtype: Any = dtypes.float32, name: str | None = None
-) -> Tensor:
-    """The identity matrix, shape `(num_rows, num_columns or num_rows)`.
-
-    >>> eye(2).numpy().tolist()
-    [[1.0, 0.0], [0.0, 1.0]]
-    """
-    del name
-    xp = devices.scope_namespace()
-    return Tensor(xp.eye(num_rows, num_columns, dtype=dtypes.as_dtype(dtype).as_numpy_dtype))
-
-
-def range_(
-    start: Any, limit: Any = None, delta: Any = 1, dtype: Any = None, name: str | None = None
-) -> Tensor:
-    """Numbers from `start` up to, not including, `limit`, in steps of `delta`. Public as `tf.range`.
-
-    >>> range_(3).numpy().tolist(), range_(3, 9, 3).numpy().tolist()
-    ([0, 1, 2], [3, 6])
-    """
-    del name
-    if limit is None:
-        start, limit = 0, start
-    parts = [v.item() if isinstance(v, Tensor) else v for v in (start, limit, delta)]
-    if dtype is None:
-        tensors = [v for v in (start, limit, delta) if isinstance(v, Tensor)]
-        floats = any(isinstance(v, (float, np.floating)) for v in parts)
-        found = tensors[0].dtype if tensors else dtypes.float32 if floats else dtypes.int32
-    else:
-        found = dtypes.as_dtype(dtype)
-    return Tensor(devices.scope_namespace().arange(*parts, dtype=found.as_numpy_dtype))
-
-
-def linspace(start: Any, stop: Any, num: int, name: str | None = None) -> Tensor:
-    """`num` evenly spaced numbers from `start` to `stop`, both included.
-
-    >>> linspace(0.0, 1.0, 3).numpy().tolist()
-    [0.0, 0.5, 1.0]
-    """
-    del name
-    first, last = convert_together(start, stop)
-    xp = devices.namespace(first._array)
-    return Tensor(xp.linspace(first._array, last._array, int(num), dtype=first._array.dtype))

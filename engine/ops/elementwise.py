@@ -278,12 +278,22 @@ _SELECT = primitive(
 )
 
 
-def where(condition: Any, x: Any, y: Any, name: str | None = None) -> Tensor:
+def where(condition: Any, x: Any = None, y: Any = None, name: str | None = None) -> Tensor:
     """Elements of `x` where `condition` holds, of `y` elsewhere. All three are broadcast.
+
+    Without x and y: the indices of all elements that are True, one a row, int64.
 
     >>> where([True, False], [1, 2], [10, 20]).numpy().tolist()
     [1, 20]
+    >>> where([False, True, True]).numpy().tolist()
+    [[1], [2]]
     """
+    if x is None and y is None:
+        from engine.ops.selection import where_true
+
+        return where_true(condition)
+    if x is None or y is None:
+        raise ValueError("where: give both x and y, or neither for the indices of what is True.")
     condition = convert(condition)
     x, y = convert_together(x, y)
     if x.dtype is not y.dtype or not condition.dtype.is_bool:

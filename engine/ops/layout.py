@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from engine import dtypes, spec
-from engine.dispatch import NOT_DIFFERENTIABLE, apply, primitive
+from engine import devices, dtypes, spec
+from engine.dispatch import NOT_DIFFERENTIABLE, apply, context, primitive, same_dtype
 from engine.errors import InvalidArgumentError
-from engine.ops.creation import _dims_of, convert
-from engine.spec import Dims, TensorSpec, element_count, normalize_axis, show
+from engine.ops.creation import convert, convert_together, is_symbolic, sizes_of
+from engine.spec import Dims, TensorShape, TensorSpec, element_count, normalize_axis, show
 from engine.tensor import Tensor
 from engine.variable import Variable
 
@@ -106,21 +106,32 @@ _RESHAPE_LIKE = primitive(
 )
 _RESHAPE_TO = primitive(
     "reshape_to",
-    lambda xp, x, shape: xp.reshape(x, tuple(np.asarray(shape).tolist())),
-    lambda x, shape: TensorSpec([None] * shape.dims[0] if shape.dims[0] is not None else None, x.dtype),
-    vjp=(lambda dy, y, x, shape: reshape_like(dy, x), None),
+    lambda xp, x, shape, *, known=None: xp.reshape(x, tuple(devices.to_host(shape).tolist())),
+    lambda x, shape, *, known=None: TensorSpec(_hoped(shape, known), x.dtype),
+    vjp=(lambda dy, y, x, shape, *, known=None: reshape_like(dy, x), None),
 )
+
+
+def _hoped(shape: TensorSpec, known: Dims | None) -> Dims | None:
+    """The sizes a shape tensor will hold, as far as they are known; -1 is not."""
+    if known is not None:
+        return tuple(None if size == -1 else size for size in known)
+    return None if shape.dims is None or shape.dims[0] is None else (None,) * shape.dims[0]
 
 
 def _static_dims(shape: Any) -> tuple[int, ...] | None:
     """A shape argument as ints, or None when part of it is symbolic, known only when the graph runs."""
     parts = list(shape) if isinstance(shape, (list, tuple)) else [shape]
-    if any(isinstance(p, Tensor) and not hasattr(p, "_array") for p in parts):
+    if any(map(is_symbolic, parts)) or (context.builder is not None and _has_variable(parts)):
         return None
     if isinstance(shape, (Tensor, Variable)):
         shape = convert(shape).numpy().reshape(-1).tolist()
     sizes = [shape] if isinstance(shape, (int, np.integer)) else shape
     return tuple(spec.whole(size, "A size") for size in sizes)
+
+
+def _has_variable(parts: list[Any]) -> bool:
+    return any(isinstance(part, Variable) for part in parts)
 
 
 def reshape(tensor: Any, shape: Any, name: str | None = None) -> Tensor:
@@ -131,7 +142,9 @@ def reshape(tensor: Any, shape: Any, name: str | None = None) -> Tensor:
     """
     x, dims = convert(tensor), _static_dims(shape)
     if dims is None:
-        return apply(_RESHAPE_TO, x, convert(shape))
+        known, later = sizes_of(shape)
+        assert later is not None
+        return apply(_RESHAPE_TO, x, later, known=known)
     if min(dims, default=0) < -1:  # NumPy takes any negative size for -1
         _reshape_spec(x.spec, shape=dims)
     return apply(_RESHAPE, x, shape=dims)
@@ -232,7 +245,8 @@ def transpose(a: Any, perm: Any = None, name: str | None = None) -> Tensor:
     """
     x = convert(a)
     order = tuple(range(x.ndim))[::-1] if perm is None else _static_dims(perm)
-    assert order is not None
+    if order is None:
+        raise InvalidArgumentError("transpose: perm must be known while the function is traced.")
     return apply(_TRANSPOSE, x, perm=tuple(p + x.ndim if p < 0 else p for p in order))
 
 
@@ -263,6 +277,12 @@ _BROADCAST_TO = primitive(
     _broadcast_spec,
     vjp=(lambda dy, y, x, *, shape: sum_like(dy, x),),
 )
+_BROADCAST_TO_SHAPE = primitive(
+    "broadcast_to_shape",
+    lambda xp, x, shape, *, known=None: xp.broadcast_to(x, tuple(devices.to_host(shape).tolist())),
+    lambda x, shape, *, known=None: TensorSpec(_hoped(shape, known), x.dtype),
+    vjp=(lambda dy, y, x, shape, *, known=None: sum_like(dy, x), None),
+)
 _BROADCAST_LIKE = primitive(
     "broadcast_like",
     lambda xp, x, like: xp.broadcast_to(x, like.shape),
@@ -283,7 +303,10 @@ def broadcast_to(input: Any, shape: Any, name: str | None = None) -> Tensor:
     >>> broadcast_to([1, 2], [2, 2]).numpy().tolist()
     [[1, 2], [1, 2]]
     """
-    return apply(_BROADCAST_TO, convert(input), shape=_dims_of(shape))
+    known, later = sizes_of(shape)
+    if later is not None:
+        return apply(_BROADCAST_TO_SHAPE, convert(input), later, known=known)
+    return apply(_BROADCAST_TO, convert(input), shape=known)
 
 
 def broadcast_like(x: Tensor, like: Tensor) -> Tensor:
@@ -294,3 +317,97 @@ def broadcast_like(x: Tensor, like: Tensor) -> Tensor:
 def sum_like(x: Tensor, like: Tensor) -> Tensor:
     """`x` summed down to the shape of `like`: the adjoint of broadcasting."""
     return apply(_SUM_LIKE, x, like)
+
+
+# --- shapes of several tensors ---------------------------------------------------------------------
+
+
+def sizes(x: Tensor) -> list[Any]:
+    """The size of each axis: an int where it is known, else a scalar tensor."""
+    if x.shape.is_fully_defined():
+        return x.shape.as_list()
+    later = shape(x)
+    return [later[i] if d is None else d for i, d in enumerate(x.shape)]  # type: ignore[index]
+
+
+def shape_n(input: Any, out_type: Any = dtypes.int32, name: str | None = None) -> list[Tensor]:
+    """The shapes of several tensors, each as an integer vector.
+
+    >>> [s.numpy().tolist() for s in shape_n([[1, 2], [[3]]])]
+    [[2], [1, 1]]
+    """
+    return [shape(x, out_type) for x in input]
+
+
+def broadcast_static_shape(shape_x: Any, shape_y: Any) -> TensorShape:
+    """The shape two shapes have together, as far as it is known before anything runs.
+
+    Raises:
+      ValueError: when they do not fit together.
+
+    >>> broadcast_static_shape(TensorShape([2, 1]), TensorShape([3]))
+    TensorShape([2, 3])
+    """
+    try:
+        dims = spec.broadcast(TensorShape(shape_x).dims, TensorShape(shape_y).dims)
+    except InvalidArgumentError as error:
+        raise ValueError(error.message) from None
+    return TensorShape(dims)
+
+
+def _joint_shape_kernel(xp: Any, a: Any, b: Any) -> Any:
+    one, other = (tuple(devices.to_host(v).tolist()) for v in (a, b))
+    return np.array(spec.broadcast(one, other, "broadcast_dynamic_shape"), a.dtype)
+
+
+def _joint_shape_spec(a: TensorSpec, b: TensorSpec) -> TensorSpec:
+    same_dtype("broadcast_dynamic_shape", a, b)
+    ranks = [dims[0] if dims else None for dims in (a.dims, b.dims)]
+    return TensorSpec([None if None in ranks else max(r for r in ranks if r is not None)], a.dtype)
+
+
+_JOINT_SHAPE = primitive(
+    "broadcast_shapes", _joint_shape_kernel, _joint_shape_spec, vjp=NOT_DIFFERENTIABLE
+)
+
+
+def broadcast_dynamic_shape(shape_x: Any, shape_y: Any) -> Tensor:
+    """The shape two shapes have together, as an integer vector computed when the program runs.
+
+    >>> broadcast_dynamic_shape([2, 1], [3]).numpy().tolist()
+    [2, 3]
+    """
+    return apply(_JOINT_SHAPE, *convert_together(shape_x, shape_y))
+
+
+def _ensure_kernel(xp: Any, x: Any, *, shape: Dims | None) -> Any:
+    if not spec.compatible(x.shape, shape):
+        raise InvalidArgumentError(
+            f"ensure_shape: shape {show(shape)} was expected, but the tensor has shape {show(x.shape)}."
+        )
+    return x
+
+
+def _ensure_spec(x: TensorSpec, *, shape: Dims | None) -> TensorSpec:
+    if not spec.compatible(x.dims, shape):
+        raise InvalidArgumentError(
+            f"ensure_shape: shape {show(shape)} was expected, but the tensor has shape {show(x.dims)}."
+        )
+    return TensorSpec(x.shape.merge_with(shape), x.dtype)
+
+
+_ENSURE_SHAPE = primitive(
+    "ensure_shape", _ensure_kernel, _ensure_spec, vjp=(lambda dy, y, x, *, shape: dy,)
+)
+
+
+def ensure_shape(x: Any, shape: Any, name: str | None = None) -> Tensor:
+    """The same tensor, checked to have this shape; inside a graph, the sizes are known from here on.
+
+    Raises:
+      InvalidArgumentError: when it has another shape.
+
+    >>> ensure_shape([[1, 2]], [None, 2]).shape
+    TensorShape([1, 2])
+    """
+    return apply(_ENSURE_SHAPE, convert(x), shape=TensorShape(shape).dims)

@@ -18,11 +18,13 @@ from engine.ops.elementwise import (
     subtract,
     tanh,
 )
+from engine.ops.ordering import in_top_k, top_k
 from engine.ops.reduce import reduce_max, reduce_sum
 from engine.tensor import Tensor
 
 __all__ = [
-    "bias_add", "leaky_relu", "log_softmax", "relu", "sigmoid", "silu", "softmax", "softplus", "tanh",
+    "bias_add", "in_top_k", "leaky_relu", "log_softmax", "relu", "sigmoid", "silu", "softmax", "softplus",
+    "tanh", "top_k",
 ]  # fmt: skip
 
 

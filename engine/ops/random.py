@@ -1,8 +1,7 @@
-"""Random numbers from a seed and a counter.
+"""`tf.random`: numbers from the global generator, from seeds given to each call, and Generator.
 
 The global generator is a Variable: (seed, counter). Each draw reads it and advances the counter. A graph
 that draws therefore reads and updates it like any other state, and gives fresh numbers at each call.
-The numbers come from NumPy's Philox, a counter-based generator (Salmon et al., SC11).
 """
 
 from __future__ import annotations
@@ -13,15 +12,25 @@ from typing import Any
 import numpy as np
 
 from engine import dtypes
-from engine.dispatch import NOT_DIFFERENTIABLE, apply, init_scope, primitive
+from engine.dispatch import init_scope
 from engine.errors import InvalidArgumentError
-from engine.ops.creation import _dims_of, convert
+from engine.ops import draws
+from engine.ops.creation import convert
 from engine.ops.elementwise import cast
-from engine.spec import TensorSpec
+from engine.ops.generator import Generator
+from engine.ops.joining import stack
 from engine.tensor import Tensor
 from engine.variable import Variable
 
+__all__ = [
+    "Generator", "categorical", "fold_in", "gamma", "get_global_generator", "normal", "poisson",
+    "set_global_generator", "set_seed", "shuffle", "split", "stateless_binomial", "stateless_categorical",
+    "stateless_gamma", "stateless_normal", "stateless_poisson", "stateless_shuffle",
+    "stateless_truncated_normal", "stateless_uniform", "truncated_normal", "uniform",
+]  # fmt: skip
+
 _state: Variable | None = None
+_global: Generator | None = None
 
 
 def _global_state() -> Variable:
@@ -48,59 +57,6 @@ def set_seed(seed: int) -> None:
         _state.assign(start)
 
 
-def _generator(seed: Any) -> np.random.Generator:
-    key, counter = (int(part) for part in np.asarray(seed).reshape(-1))
-    # One draw may use up to 2**64 counter steps before it meets the next draw's.
-    return np.random.Generator(np.random.Philox(key=key & (2**64 - 1), counter=(counter & (2**62 - 1)) << 64))
-
-
-_DIGITS = {"float64": 53, "float32": 24, "float16": 11, "bfloat16": 8}  # binary ones, of the significand
-
-
-def _uniform(generator: np.random.Generator, shape: tuple[int, ...], dtype: dtypes.DType) -> Any:
-    """Numbers in [0, 1), cut to the digits of the dtype: rounding would turn the largest into 1."""
-    steps = 2.0 ** _DIGITS[dtype.name]
-    return np.floor(generator.random(shape) * steps) / steps
-
-
-def _normal(generator: np.random.Generator, shape: tuple[int, ...], dtype: dtypes.DType) -> Any:
-    return generator.standard_normal(shape)
-
-
-def _truncated_normal(generator: np.random.Generator, shape: tuple[int, ...], dtype: dtypes.DType) -> Any:
-    """Normal numbers; those further than two deviations from 0 are drawn again."""
-    values = np.asarray(generator.standard_normal(shape))
-    outside = np.abs(values) > 2
-    while outside.any():
-        values[outside] = generator.standard_normal(int(outside.sum()))
-        outside = np.abs(values) > 2
-    return values
-
-
-def _draw(name: str, sample: Any) -> Any:
-    def kernel(xp: Any, seed: Any, *, shape: tuple[int, ...], dtype: dtypes.DType) -> Any:
-        values = np.asarray(sample(_generator(seed), shape, dtype))
-        return xp.asarray(values.astype(dtype.as_numpy_dtype))
-
-    def spec(seed: TensorSpec, *, shape: tuple[int, ...], dtype: dtypes.DType) -> TensorSpec:
-        return TensorSpec(shape, dtype)
-
-    return primitive(name, kernel, spec, vjp=NOT_DIFFERENTIABLE)
-
-
-_UNIFORM = _draw("random_uniform", _uniform)
-_NORMAL = _draw("random_normal", _normal)
-_TRUNCATED = _draw("random_truncated_normal", _truncated_normal)
-_INTEGERS = primitive(
-    "random_integers",
-    lambda xp, seed, *, shape, low, high, dtype: xp.asarray(
-        _generator(seed).integers(low, high, shape, dtype.as_numpy_dtype)
-    ),
-    lambda seed, *, shape, low, high, dtype: TensorSpec(shape, dtype),
-    vjp=NOT_DIFFERENTIABLE,
-)
-
-
 def _next_seed(seed: int | None) -> Tensor:
     """The key for one draw. An operation's own seed is mixed into the global one."""
     state = _global_state()
@@ -109,80 +65,178 @@ def _next_seed(seed: int | None) -> Tensor:
     return now if seed is None else now + convert([int(seed) * 0x9E3779B1 % 2**61, 0], dtypes.int64)
 
 
-def _floating(dtype: Any, what: str) -> dtypes.DType:
-    found = dtypes.as_dtype(dtype)
-    if not found.is_floating:
-        raise InvalidArgumentError(f"{what} draws floating-point numbers, not {found.name}.")
-    return found
+def get_global_generator() -> Generator:
+    """A Generator shared by the whole program; made, and seeded by the operating system, at first use."""
+    global _global
+    if _global is None:
+        with init_scope():
+            _global = Generator.from_non_deterministic_state()
+    return _global
+
+
+def set_global_generator(generator: Generator) -> None:
+    """Makes this the Generator that `get_global_generator` returns."""
+    global _global
+    _global = generator
+
+
+# --- from the global state ------------------------------------------------------------------------
 
 
 def uniform(
-    shape: Any,
-    minval: Any = 0,
-    maxval: Any = None,
-    dtype: Any = dtypes.float32,
-    seed: int | None = None,
-    name: str | None = None,
-) -> Tensor:
+    shape: Any, minval: Any = 0, maxval: Any = None, dtype: Any = dtypes.float32,
+    seed: int | None = None, name: str | None = None,
+) -> Tensor:  # fmt: skip
     """Numbers drawn evenly from [minval, maxval); `maxval` is 1 by default, and needed for integers.
 
     >>> uniform([2, 3]).shape
     TensorShape([2, 3])
     """
-    found, dims = dtypes.as_dtype(dtype), _dims_of(shape)
-    if found.is_integer:
-        if maxval is None:
-            raise ValueError("uniform: integers need maxval, the first number not drawn.")
-        return apply(
-            _INTEGERS, _next_seed(seed), shape=dims, low=int(minval), high=int(maxval), dtype=found
-        )
-    draw = apply(_UNIFORM, _next_seed(seed), shape=dims, dtype=_floating(dtype, "uniform"))
-    low = cast(convert(minval, hint=found), found)
-    high = cast(convert(1 if maxval is None else maxval, hint=found), found)
-    return draw * (high - low) + low
+    return draws.uniform(_next_seed(seed), shape, minval, maxval, dtype)
 
 
 def normal(
-    shape: Any,
-    mean: Any = 0.0,
-    stddev: Any = 1.0,
-    dtype: Any = dtypes.float32,
-    seed: int | None = None,
-    name: str | None = None,
-) -> Tensor:
+    shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = dtypes.float32,
+    seed: int | None = None, name: str | None = None,
+) -> Tensor:  # fmt: skip
     """Numbers from the normal distribution with this mean and standard deviation."""
-    found = _floating(dtype, "normal")
-    return apply(_NORMAL, _next_seed(seed), shape=_dims_of(shape), dtype=found) * stddev + mean
+    return draws.normal(_next_seed(seed), shape, mean, stddev, dtype)
 
 
 def truncated_normal(
-    shape: Any,
-    mean: Any = 0.0,
-    stddev: Any = 1.0,
-    dtype: Any = dtypes.float32,
-    seed: int | None = None,
-    name: str | None = None,
-) -> Tensor:
+    shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = dtypes.float32,
+    seed: int | None = None, name: str | None = None,
+) -> Tensor:  # fmt: skip
     """Normal numbers, none further than two standard deviations from the mean."""
-    found = _floating(dtype, "truncated_normal")
-    return apply(_TRUNCATED, _next_seed(seed), shape=_dims_of(shape), dtype=found) * stddev + mean
+    return draws.truncated_normal(_next_seed(seed), shape, mean, stddev, dtype)
+
+
+def gamma(
+    shape: Any, alpha: Any, beta: Any = None, dtype: Any = dtypes.float32, seed: int | None = None,
+    name: str | None = None,
+) -> Tensor:  # fmt: skip
+    """Numbers from the gamma distribution: `shape` of them for each element of `alpha` and `beta`.
+
+    `beta` is the rate, 1 by default. No gradient flows to `alpha`, where TensorFlow has one.
+
+    >>> gamma([5], alpha=[1.0, 2.0]).shape
+    TensorShape([5, 2])
+    """
+    return draws.gamma(_next_seed(seed), shape, alpha, beta, dtype, leading=True)
+
+
+def poisson(
+    shape: Any, lam: Any, dtype: Any = dtypes.float32, seed: int | None = None, name: str | None = None
+) -> Tensor:
+    """Counts from the Poisson distribution: `shape` of them for each element of `lam`, the mean.
+
+    >>> poisson([5], lam=[1.0, 2.0]).shape
+    TensorShape([5, 2])
+    """
+    return draws.poisson(_next_seed(seed), shape, lam, dtype, leading=True)
+
+
+def categorical(
+    logits: Any, num_samples: int, dtype: Any = dtypes.int64, seed: int | None = None,
+    name: str | None = None,
+) -> Tensor:  # fmt: skip
+    """Classes drawn with probabilities softmax(logits): `(batch, classes)` gives `(batch, num_samples)`.
+
+    >>> categorical([[0.0, float("-inf")]], 3).numpy().tolist()
+    [[0, 0, 0]]
+    """
+    return draws.categorical(_next_seed(seed), logits, num_samples, dtype)
 
 
 def shuffle(value: Any, seed: int | None = None, name: str | None = None) -> Tensor:
     """The slices along the first axis, in random order."""
-    from engine.ops.indexing import gather
-
-    x = convert(value)
-    count = x.shape[0]
-    if count is None:
-        raise InvalidArgumentError("shuffle needs a first axis whose size is known.")
-    keys = apply(_UNIFORM, _next_seed(seed), shape=(count,), dtype=dtypes.float64)
-    return gather(x, apply(_ARGSORT, keys))
+    return draws.shuffle(_next_seed(seed), value)
 
 
-_ARGSORT = primitive(
-    "argsort",
-    lambda xp, x: xp.argsort(x, kind="stable").astype(np.int32),
-    lambda x: TensorSpec(x.dims, dtypes.int32),
-    vjp=NOT_DIFFERENTIABLE,
-)
+# --- from a seed given to each call ---------------------------------------------------------------
+
+
+def _key(seed: Any) -> Tensor:
+    """Two integers as a key, mixed so that it is not one of the global generator's."""
+    given = convert(seed)
+    if given.shape.num_elements() not in (2, None) or not given.dtype.is_integer:
+        raise InvalidArgumentError(f"A stateless seed is two integers, such as [1, 2], not {given}.")
+    mixed = cast(given, dtypes.int64) * convert([0x5851F42D4C957F2D, 1], dtypes.int64)
+    return mixed + convert([0x14057B7EF767814F, 1 << 40], dtypes.int64)
+
+
+def stateless_uniform(
+    shape: Any, seed: Any, minval: Any = 0, maxval: Any = None, dtype: Any = dtypes.float32,
+    name: str | None = None, alg: Any = "auto_select",
+) -> Tensor:  # fmt: skip
+    """As `uniform`, but a function of `seed`, two integers: the same seed gives the same numbers.
+
+    >>> bool((stateless_uniform([3], [1, 2]).numpy() == stateless_uniform([3], [1, 2]).numpy()).all())
+    True
+    """
+    if minval is None and maxval is None:
+        return draws.full_int(_key(seed), shape, dtype)
+    return draws.uniform(_key(seed), shape, minval, maxval, dtype)
+
+
+def stateless_normal(
+    shape: Any, seed: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = dtypes.float32,
+    name: str | None = None, alg: Any = "auto_select",
+) -> Tensor:  # fmt: skip
+    """As `normal`, but a function of `seed`, two integers."""
+    return draws.normal(_key(seed), shape, mean, stddev, dtype)
+
+
+def stateless_truncated_normal(
+    shape: Any, seed: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = dtypes.float32,
+    name: str | None = None, alg: Any = "auto_select",
+) -> Tensor:  # fmt: skip
+    """As `truncated_normal`, but a function of `seed`, two integers."""
+    return draws.truncated_normal(_key(seed), shape, mean, stddev, dtype)
+
+
+def stateless_gamma(
+    shape: Any, seed: Any, alpha: Any, beta: Any = None, dtype: Any = dtypes.float32,
+    name: str | None = None,
+) -> Tensor:  # fmt: skip
+    """As `gamma`, but a function of `seed`; `shape` is the whole shape, to which alpha is broadcast."""
+    return draws.gamma(_key(seed), shape, alpha, beta, dtype, leading=False)
+
+
+def stateless_poisson(
+    shape: Any, seed: Any, lam: Any, dtype: Any = dtypes.int32, name: str | None = None
+) -> Tensor:
+    """As `poisson`, but a function of `seed`; `shape` is the whole shape, to which lam is broadcast."""
+    return draws.poisson(_key(seed), shape, lam, dtype, leading=False)
+
+
+def stateless_binomial(
+    shape: Any, seed: Any, counts: Any, probs: Any, output_dtype: Any = dtypes.int32,
+    name: str | None = None,
+) -> Tensor:  # fmt: skip
+    """How many of `counts` trials succeed, each with probability `probs`; a function of `seed`."""
+    return draws.binomial(_key(seed), shape, counts, probs, output_dtype)
+
+
+def stateless_categorical(
+    logits: Any, num_samples: int, seed: Any, dtype: Any = dtypes.int64, name: str | None = None
+) -> Tensor:
+    """As `categorical`, but a function of `seed`, two integers."""
+    return draws.categorical(_key(seed), logits, num_samples, dtype)
+
+
+def stateless_shuffle(value: Any, seed: Any, alg: Any = "auto_select", name: str | None = None) -> Tensor:
+    """As `shuffle`, but a function of `seed`. In TensorFlow it is tf.random.experimental's."""
+    return draws.shuffle(_key(seed), value)
+
+
+def split(seed: Any, num: int = 2, alg: Any = "auto_select") -> Tensor:
+    """`num` seeds for stateless functions from one, shape (num, 2); independent of it and each other."""
+    dtype = convert(seed).dtype
+    return draws.full_int(_key(seed), [int(num), 2], dtype)
+
+
+def fold_in(seed: Any, data: Any, alg: Any = "auto_select") -> Tensor:
+    """A new seed from a seed and a number, such as the step of a loop."""
+    number = convert(data)
+    return stack([draws.full_int(_key(seed), [], number.dtype), number])
