@@ -36,6 +36,7 @@ def test_run_all_watch_the_curve_stop_it_and_the_notebook_goes_on(lab: LabDriver
 
     first = points()
     lab.keep_trying(lambda: points() > first + 10)
+    curve.scroll_into_view_if_needed()
     lab.screenshot("lesson-00-running")
     curve.locator(".stop").click()
     stopped = lab.find(".txm-loss").filter(has=lab.page.locator(".state:text-is('Stopped by you')"))
