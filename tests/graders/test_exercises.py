@@ -278,7 +278,7 @@ def test_answers_cannot_be_imported_where_a_learner_works(tmp_path):
     )
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
     NotebookClient(notebook, timeout=60, resources={"metadata": {"path": str(tmp_path)}}).execute()
-    said = notebook.cells[0].outputs[0].text
+    said = "".join(output.text for output in notebook.cells[0].outputs)
     assert "No module named 'answers'" in said and "import root of their own" in said
 
 
