@@ -142,4 +142,6 @@ CASES: dict[str, list[Case]] = {
         (([0.3, 0.1, 0.2, 0.1],), {}, lambda x: np.int32([1, 3, 2, 0])),
         ((np.zeros(0),), {}, lambda x: np.zeros(0, np.int32)),
     ),
-} | LAYOUT | ARRAY
+}
+CASES |= LAYOUT
+CASES |= ARRAY

@@ -61,6 +61,7 @@ def differentiable_inputs(record: Primitive, case: Case) -> list[int]:
 def test_every_primitive_is_in_the_table():
     missing = sorted(set(registry) - set(CASES))
     assert missing == [], "add samples for them to tests/engine/samples.py"
+    assert sorted(set(CASES) - set(registry)) == [], "these primitives are gone"
 
 
 def test_a_name_stands_in_the_registry_once():
@@ -307,3 +308,11 @@ def test_a_gradient_has_the_dtype_of_its_source(name: str, dtype: tf.DType):
         for source, gradient in zip(sources, order, strict=True):
             assert gradient is None or (gradient.dtype, gradient.shape) == (dtype, source.shape)
     assert first[0] is not None
+    with tf.GradientTape() as tape:  # with no tape around it, a gradient takes another, shorter way
+        tape.watch(sources)
+        value = run(name, case, *given)
+    for one, other in zip(tape.gradient(value, sources), first, strict=True):
+        assert (one is None) == (other is None)
+        if one is not None:
+            assert one.dtype is dtype
+            assert_close(one, other, 0, what="without a tape around it")

@@ -97,6 +97,27 @@ def test_tapes_may_close_in_any_order():
     )  # y x x with y fixed: 2 y x
 
 
+def test_a_tape_cannot_go_on_inside_a_later_one():
+    x = tf.constant(2.0)
+    early = tf.GradientTape(persistent=True)
+    with early:
+        early.watch(x)
+        y = x * x
+    with tf.GradientTape(), pytest.raises(ValueError, match="opened later"):
+        early.__enter__()
+    assert early.gradient(y, x).numpy() == 4.0
+
+
+def test_what_another_tape_watched_last_is_no_source():
+    x, y = tf.constant(2.0), tf.constant(3.0)
+    with tf.GradientTape(persistent=True) as first, tf.GradientTape() as second:
+        first.watch(x)
+        z = x * x
+        second.watch(y)
+    assert first.gradient(z, [x, y])[1] is None
+    assert first.gradient([z, y], x).numpy() == 4.0
+
+
 def test_one_tensor_watched_by_one_tape_after_another():
     x = tf.constant(3.0)
     with tf.GradientTape(persistent=True) as old:
@@ -238,6 +259,22 @@ def test_a_jacobian_counts_as_the_one_answer_of_a_plain_tape():
     assert tape.jacobian(y, x).shape == (2, 2)
     with pytest.raises(RuntimeError, match="persistent"):
         tape.gradient(y, x)
+
+
+def test_jacobians_in_a_graph():
+    @tf.function
+    def f(x: Any) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = x * x * x
+            found = tape.jacobian(y, x)
+        return found
+
+    x = tf.constant([1.0, 2.0])
+    assert numbers(f(x)) == [[3.0, 0.0], [0.0, 12.0]]
+    unknown = tf.function(f.python_function, input_signature=[tf.TensorSpec([None])])
+    with pytest.raises(ValueError, match="fully known"):
+        unknown(x)
 
 
 def test_the_jacobian_of_an_empty_target_is_empty():
