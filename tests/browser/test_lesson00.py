@@ -28,7 +28,9 @@ def test_run_all_watch_the_curve_stop_it_and_the_notebook_goes_on(lab: LabDriver
     # The fit held back with pace=...: the one a learner is meant to touch.
     play = cell_with("pace=")
     lab.scroll_to(play)
-    curve = lab.find(".txm-loss").filter(has=lab.page.locator(".state:text-is('Running')"))
+    cell = lab.find(".jp-CodeCell").filter(has_text="pace=")
+    lab.appears(cell.locator(".state:text-is('Running')"))
+    curve = cell.locator(".txm-loss")
     lab.appears(curve.locator("path.curve"))
 
     def points() -> int:
@@ -39,9 +41,8 @@ def test_run_all_watch_the_curve_stop_it_and_the_notebook_goes_on(lab: LabDriver
     curve.scroll_into_view_if_needed()
     lab.screenshot("lesson-00-running")
     curve.locator(".stop").click()
-    stopped = lab.find(".txm-loss").filter(has=lab.page.locator(".state:text-is('Stopped by you')"))
-    lab.appears(stopped)
-    epochs, total = (stopped.locator(".stats .value").first.text_content() or "").split(" / ")
+    lab.appears(cell.locator(".state:text-is('Stopped by you')"))
+    epochs, total = (curve.locator(".stats .value").first.text_content() or "").split(" / ")
     assert int(epochs) < int(total)
 
     lab.wait_idle()

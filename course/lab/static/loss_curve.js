@@ -28,12 +28,20 @@ function linearTicks(low, high, wanted) {
   return ticks;
 }
 
-function decadeTicks(low, high) {
+// Of a logarithmic axis: whole decades; over a short range 1, 2, 5; over a shorter one, even steps.
+function logTicks(low, high) {
   const from = Math.ceil(low - 1e-9), to = Math.floor(high + 1e-9);
   const stride = Math.max(1, Math.ceil((to - from + 1) / 6));
   const ticks = [];
   for (let power = from; power <= to; power += stride) ticks.push(power);
-  return ticks.length > 1 ? ticks : linearTicks(low, high, 4);
+  if (ticks.length > 2) return ticks;
+  const steps = [];
+  for (let power = Math.floor(low); power <= high; power++)
+    for (const digit of [1, 2, 5]) {
+      const tick = power + Math.log10(digit);
+      if (tick >= low && tick <= high) steps.push(tick);
+    }
+  return steps.length > 1 ? steps : linearTicks(10 ** low, 10 ** high, 4).map(Math.log10);
 }
 
 // Reads the frame into lines: [{name, colour, dashed, xs, ys}], `ys` already on the chosen scale.
@@ -88,7 +96,7 @@ function chart(frame, { log, hidden, unit, cursor }) {
     SIZE.height - SIZE.bottom -
     ((value - low) / (high - low)) * (SIZE.height - SIZE.top - SIZE.bottom);
   const marks = [];
-  for (const tick of log ? decadeTicks(low, high) : linearTicks(low, high, 4)) {
+  for (const tick of log ? logTicks(low, high) : linearTicks(low, high, 4)) {
     marks.push(svg("line", { class: "grid", x1: SIZE.left, x2: SIZE.width - SIZE.right, y1: y(tick), y2: y(tick) }));
     marks.push(svg("text", { x: SIZE.left - 7, y: y(tick) + 4, "text-anchor": "end" }, short(log ? 10 ** tick : tick)));
   }
