@@ -3,6 +3,7 @@ shape is known, `call` computes."""
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Iterator
 from typing import Any
@@ -92,6 +93,19 @@ class Layer:
         )
         parameters = inspect.signature(self.call).parameters
         self._call_takes_training = "training" in parameters
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Whoever calls `build`, the layer is built afterwards, and no later call builds it again."""
+        super().__init_subclass__(**options)
+        own = cls.__dict__.get("build")
+        if own is not None:
+
+            @functools.wraps(own)
+            def build(self: Any, input_shape: Any) -> None:
+                own(self, input_shape)
+                self.built = True
+
+            cls.build = build  # type: ignore[method-assign]
 
     def __setattr__(self, name: str, value: Any) -> None:
         members = self.__dict__.setdefault("_members", {})

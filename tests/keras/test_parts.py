@@ -126,6 +126,15 @@ def test_dense_casts_floats_to_its_dtype_and_names_its_weights() -> None:
     assert wide(tf.ones([1, 3])).dtype == tf.float64
 
 
+def test_a_layer_built_by_hand_keeps_its_weights() -> None:
+    layer = tf.keras.layers.Dense(2)
+    layer.build((None, 3))
+    kernel = layer.kernel
+    assert layer.built
+    layer(tf.ones([1, 3]))
+    assert layer.kernel is kernel
+
+
 def test_flatten_with_and_without_a_known_batch() -> None:
     flatten = tf.keras.layers.Flatten()
     assert flatten(tf.ones([2, 3, 4])).shape == (2, 12)
