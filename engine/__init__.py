@@ -35,10 +35,10 @@ from engine.dtypes import (
 )
 from engine.dtypes import bool_ as bool
 from engine.function import function
-from engine.ops import linalg, nn, operators, random
+from engine.ops import bitwise, linalg, nn, operators, random
+from engine.ops.complexes import abs, complex
 from engine.ops.creation import constant, convert_to_tensor, fill, ones, zeros
 from engine.ops.elementwise import (
-    abs,
     add,
     add_n,
     cast,
@@ -49,6 +49,7 @@ from engine.ops.elementwise import (
     equal,
     exp,
     floor,
+    floormod,
     greater,
     greater_equal,
     identity,
@@ -77,6 +78,7 @@ from engine.ops.elementwise import (
     where,
     zeros_like,
 )
+from engine.ops.elementwise import floormod as mod
 from engine.ops.indexing import (
     gather,
     gather_nd,
@@ -113,6 +115,7 @@ from engine.ops.layout import (
     transpose,
 )
 from engine.ops.linalg import matmul
+from engine.ops.norms import clip_by_global_norm, clip_by_norm, norm, scalar_mul
 from engine.ops.ordering import argsort, searchsorted, sort, unique, unique_with_counts
 from engine.ops.padding import pad
 from engine.ops.reduce import (
@@ -120,16 +123,33 @@ from engine.ops.reduce import (
     argmin,
     reduce_all,
     reduce_any,
+    reduce_logsumexp,
     reduce_max,
     reduce_mean,
     reduce_min,
+    reduce_prod,
     reduce_sum,
 )
+from engine.ops.scan import cumsum
 from engine.ops.selection import boolean_mask, dynamic_partition, dynamic_stitch
 from engine.ops.sequences import eye, linspace, meshgrid, one_hot, sequence_mask
 from engine.ops.sequences import range_ as range
 from engine.ops.slicing import slice_ as slice
 from engine.ops.slicing import strided_slice
+from engine.ops.special import (
+    acos,
+    acosh,
+    asin,
+    asinh,
+    atan,
+    atan2,
+    atanh,
+    cosh,
+    sinh,
+    tan,
+    truncatediv,
+    truncatemod,
+)
 from engine.spec import TensorShape, TensorSpec
 from engine.tape import GradientTape, UnconnectedGradients
 from engine.tensor import Tensor

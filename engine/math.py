@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from engine.ops.complexes import abs, angle, conj, imag, real
 from engine.ops.elementwise import (
-    abs,
     add,
+    add_n,
     ceil,
     cos,
     divide,
@@ -46,18 +47,69 @@ from engine.ops.elementwise import (
     tanh,
     truediv,
 )
+from engine.ops.elementwise import floormod as mod
+from engine.ops.elementwise import round as rint
+from engine.ops.nn import log_softmax, softmax
+from engine.ops.norms import (
+    accumulate_n,
+    is_non_decreasing,
+    is_strictly_increasing,
+    l2_normalize,
+    lbeta,
+    polyval,
+    scalar_mul,
+)
 from engine.ops.ordering import in_top_k, invert_permutation, top_k
 from engine.ops.reduce import (
     argmax,
     argmin,
+    count_nonzero,
     reduce_all,
     reduce_any,
+    reduce_euclidean_norm,
+    reduce_logsumexp,
     reduce_max,
     reduce_mean,
     reduce_min,
+    reduce_prod,
     reduce_std,
     reduce_sum,
     reduce_variance,
+    zero_fraction,
+)
+from engine.ops.scan import cumprod, cumsum, cumulative_logsumexp
+from engine.ops.special import (
+    acos,
+    acosh,
+    asin,
+    asinh,
+    atan,
+    atan2,
+    atanh,
+    cosh,
+    digamma,
+    divide_no_nan,
+    erf,
+    erfc,
+    erfcinv,
+    erfinv,
+    lgamma,
+    log_sigmoid,
+    multiply_no_nan,
+    ndtri,
+    nextafter,
+    polygamma,
+    reciprocal,
+    reciprocal_no_nan,
+    sinh,
+    softsign,
+    tan,
+    truncatediv,
+    truncatemod,
+    xdivy,
+    xlog1py,
+    xlogy,
+    zeta,
 )
 
 __all__ = [name for name in globals() if not name.startswith("_") and name != "annotations"]

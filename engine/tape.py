@@ -14,6 +14,7 @@ import numpy as np
 
 from engine import devices, nest
 from engine.dispatch import Log, Primitive, context
+from engine.ops.complexes import conj
 from engine.ops.creation import convert, zeros
 from engine.ops.elementwise import ones_like, zeros_like
 from engine.ops.joining import stack
@@ -262,7 +263,7 @@ class GradientTape:
         cotangents: list[Any] = [None] * end  # one an entry; what is done with is let go
         for target, seed, root in zip(targets, seeds, roots, strict=True):
             if root >= 0 and depends[root]:
-                seed = ones_like(target) if seed is None else convert(seed, hint=target.dtype)
+                seed = ones_like(target) if seed is None else conj(convert(seed, hint=target.dtype))
                 seed, before = _fit(seed, target), cotangents[root]
                 seed = seed._array if bare else seed
                 cotangents[root] = seed if before is None else before + seed
@@ -272,7 +273,8 @@ class GradientTape:
         with np.errstate(all="ignore"):
             walk(entries, range(end - 1, stops - 1, -1), depends, cotangents, keep)
         found = [cotangents[p] if 0 <= p < end else None for p in wanted]
-        return [Tensor(g) if bare and g is not None else g for g in found]
+        tensors = [Tensor(g) if bare and g is not None else g for g in found]
+        return [g if g is None or not g.dtype.is_complex else conj(g) for g in tensors]
 
     # --- jacobians ------------------------------------------------------------------------------
 

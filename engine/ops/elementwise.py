@@ -198,7 +198,8 @@ minimum = binary("minimum", np.minimum, (
 
 negative = unary("negative", np.negative, (lambda dy, y, a: -dy,), "-x", NUMBERS, quiet=True)
 abs = unary("abs", np.abs, (lambda dy, y, a: dy * sign(a),), "the absolute value", REAL, quiet=True)
-sign = unary("sign", np.sign, (lambda dy, y, a: zeros_like(dy),), "-1, 0 or 1", REAL, quiet=True)
+sign = unary("sign", np.sign, (
+    lambda dy, y, a: zeros_like(dy),), "-1, 0 or 1; x / |x| for complex x", NUMBERS, quiet=True)
 square = unary("square", np.square, (lambda dy, y, a: dy * (2 * a),), "x * x", NUMBERS, quiet=True)
 sqrt = unary("sqrt", np.sqrt, (lambda dy, y, a: dy * 0.5 / y,), "the square root")
 rsqrt = unary("rsqrt", _rsqrt, (lambda dy, y, a: dy * -0.5 * y / a,), "1 / sqrt(x)")

@@ -10,8 +10,11 @@ from engine.errors import InvalidArgumentError
 from engine.ops.creation import convert_together
 from engine.ops.elementwise import NUMBERS, _check_kind
 from engine.ops.layout import transpose
+from engine.ops.norms import global_norm, l2_normalize, norm, normalize
 from engine.spec import TensorSpec, show
 from engine.tensor import Tensor
+
+__all__ = ["global_norm", "l2_normalize", "matmul", "matvec", "norm", "normalize"]
 
 
 def _matmul_spec(a: TensorSpec, b: TensorSpec) -> TensorSpec:

@@ -18,13 +18,22 @@ from engine.ops.elementwise import (
     subtract,
     tanh,
 )
+from engine.ops.norms import (
+    l2_normalize,
+    moments,
+    normalize_moments,
+    sufficient_statistics,
+    weighted_moments,
+)
 from engine.ops.ordering import in_top_k, top_k
-from engine.ops.reduce import reduce_max, reduce_sum
+from engine.ops.reduce import reduce_max, reduce_sum, zero_fraction
+from engine.ops.special import log_sigmoid, softsign
 from engine.tensor import Tensor
 
 __all__ = [
-    "bias_add", "in_top_k", "leaky_relu", "log_softmax", "relu", "sigmoid", "silu", "softmax", "softplus",
-    "tanh", "top_k",
+    "bias_add", "in_top_k", "l2_normalize", "leaky_relu", "log_sigmoid", "log_softmax", "moments",
+    "normalize_moments", "relu", "sigmoid", "silu", "softmax", "softplus", "softsign",
+    "sufficient_statistics", "tanh", "top_k", "weighted_moments", "zero_fraction",
 ]  # fmt: skip
 
 

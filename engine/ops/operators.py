@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
-from engine.ops import elementwise, linalg, slicing
+from engine.ops import bitwise, complexes, elementwise, linalg, slicing
 from engine.tensor import Tensor
 from engine.variable import Variable
 
@@ -17,9 +17,9 @@ _BINARY = {
     "mod": elementwise.floormod,
     "pow": elementwise.pow,
     "matmul": linalg.matmul,
-    "and": elementwise.logical_and,
-    "or": elementwise.logical_or,
-    "xor": elementwise.logical_xor,
+    "and": bitwise.and_,
+    "or": bitwise.or_,
+    "xor": bitwise.xor_,
 }
 _COMPARE = {
     "lt": elementwise.less,
@@ -29,8 +29,8 @@ _COMPARE = {
 }
 _UNARY = {
     "neg": elementwise.negative,
-    "abs": elementwise.abs,
-    "invert": elementwise.logical_not,
+    "abs": complexes.abs,
+    "invert": bitwise.not_,
 }
 
 

@@ -22,10 +22,18 @@ from engine.ops.elementwise import (
     cast,
     divide,
     equal,
+    exp,
+    is_finite,
+    log,
+    not_equal,
     sqrt,
     square,
+    stop_gradient,
+    where,
+    zeros_like,
 )
-from engine.ops.layout import _EXPAND, broadcast_like, reshape, size
+from engine.ops.layout import _EXPAND, _SQUEEZE, broadcast_like, reshape, size
+from engine.ops.scan import cumprod
 from engine.spec import TensorSpec, normalize_axis
 from engine.tensor import Tensor
 
@@ -115,6 +123,42 @@ _ANY, reduce_any = _reduction("reduce_any", "any", NOT_DIFFERENTIABLE, BOOLEAN,
 # fmt: on
 
 
+def _prod_vjp(dy: Tensor, y: Tensor, x: Tensor, *, axis: int) -> Tensor:
+    """Every element leaves the product of the others, which needs no division by a zero."""
+    return dy * cumprod(x, axis, exclusive=True) * cumprod(x, axis, exclusive=True, reverse=True)
+
+
+def _prod_spec(x: TensorSpec, *, axis: int) -> TensorSpec:
+    _check_kind("reduce_prod", x, NUMBERS)
+    return _reduced(x, (axis,), True)
+
+
+_PROD = primitive(  # along one axis, which stays with size 1
+    "reduce_prod",
+    lambda xp, x, *, axis: xp.prod(x, axis=axis, keepdims=True, dtype=x.dtype),
+    _prod_spec,
+    vjp=(_prod_vjp,),
+)
+
+
+def reduce_prod(
+    input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None
+) -> Tensor:
+    """The product of the elements along the axes; 1 for none. Its derivatives are right at zeros too.
+
+    `axis`: an int, a list, or None for all; those axes disappear unless `keepdims`.
+
+    >>> reduce_prod([[1, 2], [3, 4]], axis=1).numpy().tolist()
+    [2, 12]
+    """
+    x = convert(input_tensor)
+    _check_kind("reduce_prod", x, NUMBERS)
+    axes = _axes(axis, x, "reduce_prod")
+    for each in axes:
+        x = apply(_PROD, x, axis=each)
+    return x if keepdims or not axes else apply(_SQUEEZE, x, axes=axes)
+
+
 def reduce_mean(
     input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None
 ) -> Tensor:
@@ -152,6 +196,60 @@ def reduce_std(
 ) -> Tensor:
     """The square root of `reduce_variance`."""
     return sqrt(reduce_variance(input_tensor, axis, keepdims))
+
+
+def reduce_logsumexp(
+    input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None
+) -> Tensor:
+    """log(sum(exp(x))) along the axes, without overflow.
+
+    >>> reduce_logsumexp([1000.0, 1000.0]).numpy().round(3).item()
+    1000.6929931640625
+    """
+    x = convert(input_tensor)
+    top = reduce_max(x, axis, True)
+    top = stop_gradient(where(is_finite(top), top, zeros_like(top)))
+    total = log(reduce_sum(exp(x - top), axis, True)) + top
+    axes = _axes(axis, x, "reduce_logsumexp")
+    return total if keepdims or not axes else apply(_SQUEEZE, total, axes=axes)
+
+
+def reduce_euclidean_norm(
+    input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None
+) -> Tensor:
+    """The square root of the sum of squares along the axes.
+
+    >>> reduce_euclidean_norm([3.0, 4.0]).numpy().item()
+    5.0
+    """
+    return sqrt(reduce_sum(square(input_tensor), axis, keepdims))
+
+
+def count_nonzero(
+    input: Any,
+    axis: Any = None,
+    keepdims: bool = False,
+    dtype: Any = dtypes.int64,
+    name: str | None = None,
+) -> Tensor:
+    """How many elements along the axes are not 0.
+
+    >>> count_nonzero([[0, 1], [2, 3]], axis=0).numpy().tolist()
+    [1, 2]
+    """
+    x = convert(input)
+    differs = not_equal(x, "") if x.dtype is dtypes.string else cast(x, dtypes.bool_)
+    return reduce_sum(cast(differs, dtype), axis, keepdims)
+
+
+def zero_fraction(value: Any, name: str | None = None) -> Tensor:
+    """The share of zeros among all elements, a float32.
+
+    >>> zero_fraction([0, 0, 1, 2]).numpy().item()
+    0.5
+    """
+    x = convert(value)
+    return cast(reduce_mean(cast(equal(x, zeros_like(x)), dtypes.float32)), dtypes.float32)
 
 
 def _locate(name: str, method: str) -> Any:

@@ -12,11 +12,12 @@ import engine as tf
 from engine.dispatch import NOT_DIFFERENTIABLE, Primitive, apply, primitive, registry
 from engine.errors import InvalidArgumentError
 from engine.spec import TensorSpec
+from tests.engine import samples, samples_math
 from tests.engine.cases import Case
 from tests.engine.oracle import array_of, assert_close, numeric_gradient
-from tests.engine.samples import CASES
 
 importlib.import_module("engine.keras")  # so that primitives it may declare count too
+CASES = samples.CASES | samples_math.CASES
 NAMES = [name for name in CASES if name in registry]
 ALL = [(name, case) for name in NAMES for case in CASES[name]]
 # The shape of the result is a value of the input: only its rank can be known before.
@@ -25,6 +26,7 @@ SHAPED_BY_VALUES = {
 }  # fmt: skip
 RANK_BY_SIZES = {"gather_nd"}  # how long an index is decides how many axes are left
 NEEDS_AN_AXIS = {
+    *samples_math.NEED_AN_AXIS,
     "concat", "part_of_concat", "matmul", "argsort", "unslice", "broadcast_shapes",
     "repeated_positions", "roll", "reverse_sequence", "searchsorted", "unique_firsts", "unique_which",
 }  # fmt: skip
@@ -276,7 +278,9 @@ def test_what_the_rule_accepts_the_kernel_computes(name: str, dtype: tf.DType):
         for t in tensors(case)
     ]
     given = [
-        tf.ones_like(t) if dtype.is_integer and t.dtype is dtype and name[:5] == "floor" else t
+        tf.ones_like(t)
+        if dtype.is_integer and t.dtype is dtype and name[:5] in ("floor", "trunc")
+        else t
         for t in given
     ]
     if name == "pow" and dtype.is_integer:
