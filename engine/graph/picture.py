@@ -21,7 +21,7 @@ def _value_text(node: Node) -> str:
     if node.op != CONSTANT or not hasattr(node.payload, "_array"):
         return ""
     array = np.asarray(node.payload.numpy())
-    text = str(array.item()) if array.ndim == 0 else f"{array.size} values"
+    text = str(array[()]) if array.ndim == 0 else f"{array.size} values"
     return text if array.size != 1 or array.ndim == 0 else str(array.reshape(-1)[0])
 
 
