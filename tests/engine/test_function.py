@@ -144,6 +144,18 @@ def test_the_cache_keeps_the_graphs_used_last():
     assert len(seen) == CACHE_SIZE + 11  # the first graph had gone
 
 
+def test_a_graph_that_left_the_cache_is_not_kept_by_the_shortcut():
+    f, seen = traced(lambda x: x)
+    first = weakref.ref(f.get_concrete_function(tf.zeros([0])))
+    for size in range(CACHE_SIZE + 1):
+        f(tf.zeros([size]))
+    assert len(seen) == CACHE_SIZE + 1
+    gc.collect()
+    assert first() is None
+    f(tf.zeros([0]))
+    assert len(seen) == CACHE_SIZE + 2
+
+
 def test_the_shortcut_for_tensors_is_not_confused_by_nesting_or_eviction():
     f, seen = traced(lambda *parts: tf.nest.flatten(parts)[0] * 1.0)
     x, y = tf.constant(1.0), tf.constant([2.0])

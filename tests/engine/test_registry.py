@@ -29,6 +29,7 @@ NEEDS_AN_AXIS = {
     *samples_math.NEED_AN_AXIS,
     "concat", "part_of_concat", "matmul", "argsort", "unslice", "broadcast_shapes",
     "repeated_positions", "roll", "reverse_sequence", "searchsorted", "unique_firsts", "unique_which",
+    "diag_part", "diag_like",
 }  # fmt: skip
 each_case = pytest.mark.parametrize(
     ("name", "case"), [pytest.param(n, c, id=f"{n} {c.label}") for n, c in ALL]
