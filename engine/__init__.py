@@ -35,7 +35,10 @@ from engine.dtypes import (
 )
 from engine.dtypes import bool_ as bool
 from engine.function import function
+from engine.module import Module
 from engine.ops import bitwise, linalg, nn, operators, random
+from engine.ops.blocks import batch_to_space, space_to_batch
+from engine.ops.casting import bitcast, saturate_cast
 from engine.ops.complexes import abs, complex
 from engine.ops.creation import constant, convert_to_tensor, fill, ones, zeros
 from engine.ops.elementwise import (
@@ -53,6 +56,7 @@ from engine.ops.elementwise import (
     greater,
     greater_equal,
     identity,
+    identity_n,
     less,
     less_equal,
     logical_and,
@@ -131,7 +135,8 @@ from engine.ops.reduce import (
     reduce_sum,
 )
 from engine.ops.scan import cumsum
-from engine.ops.selection import boolean_mask, dynamic_partition, dynamic_stitch
+from engine.ops.segments import histogram_fixed_width
+from engine.ops.selection import boolean_mask, dynamic_partition, dynamic_stitch, unravel_index
 from engine.ops.sequences import eye, linspace, meshgrid, one_hot, sequence_mask
 from engine.ops.sequences import range_ as range
 from engine.ops.slicing import slice_ as slice
@@ -150,10 +155,11 @@ from engine.ops.special import (
     truncatediv,
     truncatemod,
 )
+from engine.scopes import name_scope
 from engine.spec import TensorShape, TensorSpec
 from engine.tape import GradientTape, UnconnectedGradients
 from engine.tensor import Tensor
-from engine.variable import Variable
+from engine.variable import IndexedSlices, Variable
 
 newaxis = None
 __version__ = "0.1.0"

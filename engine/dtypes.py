@@ -182,3 +182,12 @@ def as_dtype(value: Any) -> DType:
     except TypeError:
         names = ", ".join(dtype.name for dtype in ALL)
         raise TypeError(f"{value!r} is not a dtype. Use one of: {names}.") from None
+
+
+def __getattr__(name: str) -> Any:
+    """`tf.dtypes.cast` and `saturate_cast`: operations, which are built on this module."""
+    if name in ("cast", "saturate_cast"):
+        from engine.ops import casting
+
+        return getattr(casting, name)
+    raise AttributeError(f"tf.dtypes has no {name!r}.")

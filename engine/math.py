@@ -78,6 +78,21 @@ from engine.ops.reduce import (
     zero_fraction,
 )
 from engine.ops.scan import cumprod, cumsum, cumulative_logsumexp
+from engine.ops.segments import (
+    bincount,
+    confusion_matrix,
+    segment_max,
+    segment_mean,
+    segment_min,
+    segment_prod,
+    segment_sum,
+    unsorted_segment_max,
+    unsorted_segment_mean,
+    unsorted_segment_min,
+    unsorted_segment_prod,
+    unsorted_segment_sqrt_n,
+    unsorted_segment_sum,
+)
 from engine.ops.special import (
     acos,
     acosh,

@@ -7,15 +7,27 @@ a graph, a read becomes an input and an assignment an update that is applied whe
 from __future__ import annotations
 
 import itertools
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from engine import dtypes
 from engine.dispatch import Log, context, init_scope
 from engine.errors import InvalidArgumentError
+from engine.scopes import scoped
 from engine.spec import TensorShape, TensorSpec, compatible, show
 from engine.tensor import Reference, Tensor
 
 _created = itertools.count()
+
+
+class IndexedSlices(NamedTuple):
+    """Rows and the numbers of the rows they stand for: what `Variable.scatter_update` and its kin take.
+
+    Gradients here are never IndexedSlices: a gradient has the shape of its source.
+    """
+
+    values: Any
+    indices: Any
+    dense_shape: Any = None
 
 
 class Variable:
@@ -57,7 +69,7 @@ class Variable:
             self._array = tensor._array
         self._dims = tensor._dims if shape is None else TensorShape(shape).dims
         self.dtype: dtypes.DType = tensor.dtype
-        self.name = f"{name or 'Variable'}:0"
+        self.name = f"{scoped(name or 'Variable')}:0"
         self.trainable = bool(trainable)
         self._order = next(_created)
         self._check(tensor, "Variable")
@@ -134,6 +146,75 @@ class Variable:
         """Subtracts `delta` from the value."""
         return self._store(self.value() - delta, "assign_sub")
 
+    def _scatter(self, change: str, indices: Any, updates: Any) -> Variable:
+        from engine.ops import indexing
+
+        return self._store(getattr(indexing, change)(self.value(), indices, updates), change)
+
+    def scatter_nd_update(self, indices: Any, updates: Any, name: str | None = None) -> Variable:
+        """Replaces the elements or slices at whole indices, one a row of `indices`.
+
+        >>> import engine as tf
+        >>> tf.Variable([1, 2, 3]).scatter_nd_update([[0], [2]], [7, 9]).numpy().tolist()
+        [7, 2, 9]
+        """
+        return self._scatter("tensor_scatter_nd_update", indices, updates)
+
+    def scatter_nd_add(self, indices: Any, updates: Any, name: str | None = None) -> Variable:
+        """Adds to the elements or slices at whole indices."""
+        return self._scatter("tensor_scatter_nd_add", indices, updates)
+
+    def scatter_nd_sub(self, indices: Any, updates: Any, name: str | None = None) -> Variable:
+        """Subtracts from the elements or slices at whole indices."""
+        return self._scatter("tensor_scatter_nd_sub", indices, updates)
+
+    def _scatter_rows(self, change: str, delta: Any) -> Variable:
+        from engine.ops.layout import expand_dims
+
+        return self._scatter(change, expand_dims(delta.indices, -1), delta.values)
+
+    def scatter_update(
+        self, sparse_delta: Any, use_locking: bool = False, name: Any = None
+    ) -> Variable:
+        """Replaces rows, given as tf.IndexedSlices(values, indices)."""
+        return self._scatter_rows("tensor_scatter_nd_update", sparse_delta)
+
+    def scatter_add(
+        self, sparse_delta: Any, use_locking: bool = False, name: Any = None
+    ) -> Variable:
+        """Adds to rows, given as tf.IndexedSlices(values, indices)."""
+        return self._scatter_rows("tensor_scatter_nd_add", sparse_delta)
+
+    def scatter_sub(
+        self, sparse_delta: Any, use_locking: bool = False, name: Any = None
+    ) -> Variable:
+        """Subtracts from rows, given as tf.IndexedSlices(values, indices)."""
+        return self._scatter_rows("tensor_scatter_nd_sub", sparse_delta)
+
+    def scatter_max(
+        self, sparse_delta: Any, use_locking: bool = False, name: Any = None
+    ) -> Variable:
+        """Keeps the larger of old and new rows, given as tf.IndexedSlices(values, indices)."""
+        return self._scatter_rows("tensor_scatter_nd_max", sparse_delta)
+
+    def scatter_min(
+        self, sparse_delta: Any, use_locking: bool = False, name: Any = None
+    ) -> Variable:
+        """Keeps the smaller of old and new rows, given as tf.IndexedSlices(values, indices)."""
+        return self._scatter_rows("tensor_scatter_nd_min", sparse_delta)
+
+    def gather_nd(self, indices: Any, name: str | None = None) -> Tensor:
+        """The elements or slices at whole indices, one a row of `indices`."""
+        from engine.ops.indexing import gather_nd
+
+        return gather_nd(self, indices)
+
+    def sparse_read(self, indices: Any, name: str | None = None) -> Tensor:
+        """The rows with these numbers."""
+        from engine.ops.indexing import gather
+
+        return gather(self, indices)
+
     def _store(self, tensor: Tensor, what: str) -> Variable:
         self._check(tensor, what)
         builder = context.builder
@@ -170,8 +251,9 @@ class Variable:
 
     def __setitem__(self, key: Any, value: Any) -> NoReturn:
         raise TypeError(
-            f"Elements of variable {self.name!r} cannot be assigned one by one. Assign a whole new value: "
-            "v.assign(tf.where(mask, new, v)), or v.assign(tf.concat([...], axis))."
+            f"Elements of variable {self.name!r} cannot be assigned one by one. Use "
+            "v.scatter_nd_update([[i]], [value]), or assign a whole new value with "
+            "v.assign(tf.where(mask, new, v))."
         )
 
     def __format__(self, spec: str) -> str:

@@ -364,6 +364,11 @@ def identity(input: Any, name: str | None = None) -> Tensor:
     return apply(_IDENTITY, convert(input))
 
 
+def identity_n(input: Any, name: str | None = None) -> list[Tensor]:
+    """The same values as new tensors, one for each of the list."""
+    return [identity(x) for x in input]
+
+
 def stop_gradient(input: Any, name: str | None = None) -> Tensor:
     """The same values, treated as a constant by every gradient."""
     return apply(_STOP, convert(input))

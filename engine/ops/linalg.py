@@ -10,11 +10,24 @@ from engine.errors import InvalidArgumentError
 from engine.ops.creation import convert_together
 from engine.ops.elementwise import NUMBERS, _check_kind
 from engine.ops.layout import transpose
+from engine.ops.matrices import (
+    band_part,
+    diag,
+    diag_part,
+    set_diag,
+    tensor_diag,
+    tensor_diag_part,
+    trace,
+)
 from engine.ops.norms import global_norm, l2_normalize, norm, normalize
+from engine.ops.sequences import eye
 from engine.spec import TensorSpec, show
 from engine.tensor import Tensor
 
-__all__ = ["global_norm", "l2_normalize", "matmul", "matvec", "norm", "normalize"]
+__all__ = [
+    "band_part", "diag", "diag_part", "eye", "global_norm", "l2_normalize", "matmul", "matvec",
+    "norm", "normalize", "set_diag", "tensor_diag", "tensor_diag_part", "trace",
+]  # fmt: skip
 
 
 def _matmul_spec(a: TensorSpec, b: TensorSpec) -> TensorSpec:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from engine.ops.blocks import depth_to_space, space_to_batch, space_to_depth
 from engine.ops.creation import convert
 from engine.ops.elementwise import (
     divide,
@@ -31,9 +32,10 @@ from engine.ops.special import log_sigmoid, softsign
 from engine.tensor import Tensor
 
 __all__ = [
-    "bias_add", "in_top_k", "l2_normalize", "leaky_relu", "log_sigmoid", "log_softmax", "moments",
-    "normalize_moments", "relu", "sigmoid", "silu", "softmax", "softplus", "softsign",
-    "sufficient_statistics", "tanh", "top_k", "weighted_moments", "zero_fraction",
+    "bias_add", "depth_to_space", "in_top_k", "l2_normalize", "leaky_relu", "log_sigmoid",
+    "log_softmax", "moments", "normalize_moments", "relu", "sigmoid", "silu", "softmax", "softplus",
+    "softsign", "space_to_batch", "space_to_depth", "sufficient_statistics", "tanh", "top_k",
+    "weighted_moments", "zero_fraction",
 ]  # fmt: skip
 
 

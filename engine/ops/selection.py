@@ -12,11 +12,11 @@ from engine.errors import InvalidArgumentError
 from engine.ops.creation import convert, convert_together, fill, is_symbolic
 from engine.ops.elementwise import cast, equal
 from engine.ops.indexing import _UPDATE, gather
-from engine.ops.joining import concat
+from engine.ops.joining import concat, stack
 from engine.ops.layout import expand_dims, reshape, sizes
 from engine.ops.reduce import reduce_max
-from engine.ops.slicing import getitem
-from engine.spec import TensorSpec, normalize_axis, show
+from engine.ops.slicing import _scalars, getitem
+from engine.spec import TensorSpec, element_count, normalize_axis, show
 from engine.tensor import Tensor
 
 _WHERE_TRUE = primitive(
@@ -66,6 +66,29 @@ def boolean_mask(tensor: Any, mask: Any, axis: int | None = None, name: str | No
         x = reshape(x, [*dims[:first], total, *dims[last:]])
         chosen = reshape(chosen, [-1])
     return gather(x, getitem(where_true(chosen), (slice(None), 0)), axis=first)
+
+
+def unravel_index(indices: Any, dims: Any, name: str | None = None) -> Tensor:
+    """Positions in a flat tensor as indices into one of shape `dims`: a row an axis.
+
+    >>> unravel_index([2, 5], [2, 3]).numpy().tolist()
+    [[0, 1], [2, 2]]
+    """
+    rest = convert(indices)
+    known = _scalars(dims, "dims")
+    if not is_symbolic(rest) and rest.shape.num_elements() and not any(map(is_symbolic, known)):
+        total = element_count(known)
+        low, high = int(rest.numpy().min()), int(rest.numpy().max())
+        if low < 0 or high >= total:
+            raise InvalidArgumentError(
+                f"unravel_index: a tensor of shape {show(tuple(known))} has places 0 to {total - 1}, but "
+                f"{low if low < 0 else high} was given."
+            )
+    rows = []
+    for size in reversed(known):
+        rows.append(rest % size)
+        rest = rest // size
+    return stack(rows[::-1])
 
 
 def dynamic_partition(
