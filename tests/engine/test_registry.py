@@ -102,27 +102,20 @@ def test_values_are_those_of_numpy(name: str, case: Case):
 
 
 @each_case
-def test_inferred_shape_and_dtype_are_the_computed_ones(name: str, case: Case):
+def test_the_shape_rule_says_what_is_computed(name: str, case: Case):
+    """With all sizes known exactly that; with some or all of them unknown, nothing false."""
     given = tensors(case)
     value = run(name, case, *given)
-    inferred = output_spec(name, case, [t.spec for t in given])
+    exact = output_spec(name, case, [t.spec for t in given])
+    assert exact.is_compatible_with(value), f"{exact} against {value.dtype} {value.shape}"
     if name not in SHAPED_BY_VALUES:
-        assert inferred.dims == value.shape, name
-    assert inferred.dtype is value.dtype
-    assert inferred.is_compatible_with(value)
-
-
-@each_case
-def test_a_shape_rule_with_unknown_sizes_promises_nothing_false(name: str, case: Case):
-    given = tensors(case)
-    value = run(name, case, *given)
+        assert exact.dims == value.shape, name
     for hidden in range(-1, max((t.ndim for t in given), default=0)):
         specs = [
             TensorSpec([None if hidden in (-1, i) else d for i, d in enumerate(t.shape)], t.dtype)
             for t in given
         ]
         inferred = output_spec(name, case, specs)
-        assert inferred.dtype is value.dtype
         assert inferred.is_compatible_with(value), f"{inferred} against {value.shape}"
         assert inferred.rank == value.ndim or name in SHAPED_BY_VALUES | RANK_BY_SIZES
 
@@ -269,31 +262,33 @@ def test_linear_primitives_have_an_adjoint(name: str, case: Case, i: int):
 NUMERIC = [d for d in tf.dtypes.ALL if d is not tf.string]
 
 
-@pytest.mark.parametrize("dtype", NUMERIC, ids=lambda d: d.name)
+def in_dtype(name: str, case: Case, dtype: tf.DType) -> list[tf.Tensor]:
+    """The sample's floating inputs in another dtype, kept away from what integers cannot do."""
+    given = tensors(case)
+    for i, t in enumerate(given):
+        if t.dtype is tf.float64:
+            given[i] = tf.cast(tf.abs(t) if dtype.is_unsigned else t, dtype)
+            if dtype.is_integer and name[:5] in ("floor", "trunc"):  # no division by 0
+                given[i] = tf.ones_like(given[i])
+    if name == "pow" and dtype.is_integer:  # no negative power
+        given[1] = tf.ones_like(given[1])
+    return given
+
+
 @each_primitive
-def test_what_the_rule_accepts_the_kernel_computes(name: str, dtype: tf.DType):
+def test_what_the_rule_accepts_the_kernel_computes(name: str):
     """For each dtype: the rule refuses it, or the kernel gives the dtype and shape the rule says."""
     case = CASES[name][0]
-    given = [
-        tf.cast(tf.abs(t) if dtype.is_unsigned else t, dtype) if t.dtype is tf.float64 else t
-        for t in tensors(case)
-    ]
-    given = [
-        tf.ones_like(t)
-        if dtype.is_integer and t.dtype is dtype and name[:5] in ("floor", "trunc")
-        else t
-        for t in given
-    ]
-    if name == "pow" and dtype.is_integer:
-        given[1] = tf.ones_like(given[1])
-    try:
-        inferred = output_spec(name, case, [t.spec for t in given])
-    except InvalidArgumentError as refusal:
-        assert dtype.name in str(refusal)
-        return
-    value = run(name, case, *given)
-    assert value.dtype is inferred.dtype, f"{name} on {dtype.name}"
-    assert inferred.dims == value.shape or name in SHAPED_BY_VALUES
+    for dtype in NUMERIC:
+        given = in_dtype(name, case, dtype)
+        try:
+            inferred = output_spec(name, case, [t.spec for t in given])
+        except InvalidArgumentError as refusal:
+            assert dtype.name in str(refusal)
+            continue
+        value = run(name, case, *given)
+        assert value.dtype is inferred.dtype, f"{name} on {dtype.name}"
+        assert inferred.dims == value.shape or name in SHAPED_BY_VALUES
 
 
 @pytest.mark.parametrize("dtype", [tf.float16, tf.bfloat16, tf.float32], ids=lambda d: d.name)
