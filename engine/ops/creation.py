@@ -311,7 +311,7 @@ def _filled(shape: Any, value: int, dtype: Any) -> Tensor:
     known, later = sizes_of(shape)
     dims = known if later is None else ()
     made = Tensor(xp.full(dims, zero_or_one(value, found), found.as_numpy_dtype))
-    return made if later is None else fill(later, made)
+    return made if later is None else fill(shape, made)
 
 
 def zeros(shape: Any, dtype: Any = dtypes.float32, name: str | None = None) -> Tensor:

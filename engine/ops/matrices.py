@@ -103,7 +103,8 @@ def diag(
 ) -> Tensor:
     """Matrices with these numbers on diagonal `k`, and `padding_value` elsewhere.
 
-    They are as small as the diagonal allows, unless `num_rows` or `num_cols` says more.
+    They are square, and as small as the diagonal allows. With `num_rows` or `num_cols` given, only the
+    other is as small as it allows.
 
     >>> diag([1, 2]).numpy().tolist()
     [[1, 0], [0, 2]]
@@ -112,8 +113,9 @@ def diag(
     if not x.ndim:
         raise InvalidArgumentError("diag: a diagonal is a vector, or a stack of them, not a scalar.")
     *batch, n = sizes(x)
-    rows = n + max(-place, 0) if num_rows == -1 else num_rows
-    columns = n + max(place, 0) if num_cols == -1 else num_cols
+    square = abs(place) if num_rows == num_cols == -1 else 0
+    rows = n + (square or max(-place, 0)) if num_rows == -1 else num_rows
+    columns = n + (square or max(place, 0)) if num_cols == -1 else num_cols
     like = zeros([*batch, rows, columns], x.dtype)
     _undiag_spec(x.spec, like.spec, k=place)
     made = apply(_UNDIAG, x, like, k=place)

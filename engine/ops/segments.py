@@ -325,7 +325,7 @@ def histogram_fixed_width_bins(
     x = convert(values)
     ends = convert_like(value_range, x)
     low, high = getitem(ends, 0), getitem(ends, 1)
-    if int(nbins) < 1 or (not is_symbolic(ends) and not low.item() < high.item()):
+    if int(nbins) < 1 or (not is_symbolic(ends) and np.diff(ends.numpy())[0] <= 0):
         raise InvalidArgumentError(
             f"histogram_fixed_width: at least one bin and a range [low, high] with low < high were "
             f"expected, but nbins={nbins} and {value_range} were given."
