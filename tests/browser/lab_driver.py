@@ -22,7 +22,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import nbformat
-from playwright.sync_api import Locator, Page, sync_playwright
+from playwright.sync_api import Locator, Page, Playwright, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 ARTIFACTS = ROOT / "test-artifacts"
@@ -48,6 +48,9 @@ def free_port() -> int:
 
 class LabDriver:
     """`with LabDriver(chromium, folder) as lab: lab.open("course/start.ipynb"); lab.run_all()`."""
+
+    _playwright: Playwright  # one for all drivers: a process can hold no second one
+    _open = 0
 
     def __init__(self, chromium: str, folder: Path) -> None:
         self.chromium, self.folder = chromium, folder
@@ -87,7 +90,9 @@ class LabDriver:
     def __exit__(self, *_error: object) -> None:
         try:
             self._browser.close()
-            self._playwright.stop()
+            LabDriver._open -= 1
+            if LabDriver._open == 0:
+                LabDriver._playwright.stop()
         finally:
             self._stop_server()
 
@@ -130,8 +135,10 @@ class LabDriver:
         self._log.close()
 
     def _start_browser(self) -> None:
-        self._playwright = sync_playwright().start()
-        self._browser = self._playwright.chromium.launch(
+        if LabDriver._open == 0:
+            LabDriver._playwright = sync_playwright().start()
+        LabDriver._open += 1
+        self._browser = LabDriver._playwright.chromium.launch(
             executable_path=self.chromium, args=CHROMIUM_FLAGS
         )
         self.page: Page = self._browser.new_page(viewport={"width": 1280, "height": 900})
