@@ -40,7 +40,15 @@ from engine.ops import bitwise, linalg, nn, operators, random
 from engine.ops.blocks import batch_to_space, space_to_batch
 from engine.ops.casting import bitcast, saturate_cast
 from engine.ops.complexes import abs, complex
-from engine.ops.creation import constant, convert_to_tensor, fill, ones, zeros
+from engine.ops.creation import (
+    constant,
+    convert_to_tensor,
+    fill,
+    get_static_value,
+    is_tensor,
+    ones,
+    zeros,
+)
 from engine.ops.elementwise import (
     add,
     add_n,

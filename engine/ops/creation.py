@@ -249,6 +249,20 @@ def convert_to_tensor(
     return convert(value, dtype)
 
 
+def is_tensor(x: Any) -> bool:
+    """True for tensors and variables, also symbolic ones.
+
+    >>> is_tensor(constant(1)), is_tensor(np.array(1))
+    (True, False)
+    """
+    return isinstance(x, (Tensor, Variable))
+
+
+def get_static_value(tensor: Any, partial: bool = False) -> Any:
+    """The values of a tensor as a NumPy array if they are known now; None for one of a traced function."""
+    return tensor.numpy() if isinstance(tensor, Tensor) and not is_symbolic(tensor) else None
+
+
 def _dims_of(shape: Any) -> tuple[int, ...]:
     if isinstance(shape, (Tensor, Variable)):
         shape = np.asarray(convert(shape).numpy()).reshape(-1).tolist()

@@ -237,8 +237,10 @@ _TRANSPOSE = primitive(
 )
 
 
-def transpose(a: Any, perm: Any = None, name: str | None = None) -> Tensor:
+def transpose(a: Any, perm: Any = None, conjugate: bool = False, name: str | None = None) -> Tensor:
     """Axes in another order: axis i of the result is axis `perm[i]` of the input; by default reversed.
+
+    With `conjugate`, complex numbers are conjugated too.
 
     >>> transpose([[1, 2], [3, 4], [5, 6]]).numpy().tolist()
     [[1, 3, 5], [2, 4, 6]]
@@ -247,6 +249,10 @@ def transpose(a: Any, perm: Any = None, name: str | None = None) -> Tensor:
     order = tuple(range(x.ndim))[::-1] if perm is None else _static_dims(perm)
     if order is None:
         raise InvalidArgumentError("transpose: perm must be known while the function is traced.")
+    if conjugate and x.dtype.is_complex:
+        from engine.ops.complexes import conj
+
+        x = conj(x)
     return apply(_TRANSPOSE, x, perm=tuple(p + x.ndim if p < 0 else p for p in order))
 
 

@@ -444,3 +444,22 @@ def test_masks_and_matrices_from_sizes():
     )
     with pytest.raises(tf.errors.InvalidArgumentError, match="delta"):
         tf.range(0, 3, 0)
+
+
+def test_what_is_known_before_a_graph_runs():
+    seen = []
+
+    @tf.function
+    def look(x):
+        seen.append((tf.is_tensor(x), tf.get_static_value(x), tf.get_static_value(tf.shape(x))))
+        return x
+
+    look(tf.ones([2]))
+    assert seen[0][:2] == (True, None) and seen[0][2].tolist() == [2]
+    assert tf.is_tensor(tf.Variable(1)) and not tf.is_tensor([1])
+
+
+def test_a_transpose_may_conjugate():
+    z = counted(2, 3) + 1j
+    assert_close(tf.transpose(z, conjugate=True), z.conj().T)
+    assert_close(tf.transpose(z.real, conjugate=True), z.real.T)
