@@ -264,10 +264,16 @@ class Function:
         signature = self.input_signature
         assert signature is not None
         given = plain[0]
-        if len(given) < len(signature) or plain[1]:
+        if len(given) < len(signature):
             raise TypeError(
                 f"{self.__name__}: the input_signature has {len(signature)} entries, but {len(given)} "
                 "positional arguments were given."
+            )
+        if any(isinstance(leaf, Tensor) for leaf in nest.flatten(plain[1])):
+            raise TypeError(
+                f"{self.__name__}: a tensor was given for a keyword-only argument "
+                f"({', '.join(plain[1])}), which an input_signature cannot describe. Make the argument "
+                "positional and add a TensorSpec for it."
             )
 
         def check(spec: TensorSpec, value: Any) -> Any:

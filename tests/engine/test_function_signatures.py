@@ -83,12 +83,6 @@ def test_a_signature_counts_its_arguments():
     with pytest.raises(TypeError, match="2 entries, but 1 positional"):
         f(1.0)
 
-    def by_name(x: Any, *, k: Any) -> Any:
-        return x * k
-
-    with pytest.raises(TypeError, match="1 entries"):
-        tf.function(by_name, input_signature=[tf.TensorSpec([])])(1.0, k=2.0)
-
 
 def test_a_tensor_of_unknown_rank():
     @tf.function(input_signature=[tf.TensorSpec(None, tf.float32)])
@@ -117,3 +111,14 @@ def test_a_tensor_of_unknown_rank():
 def test_sizes_that_are_known_may_be_asked_while_tracing():
     f = tf.function(lambda x: tf.add_n([row * float(len(x)) for row in x]))
     assert f(tf.constant([[1.0, 2.0], [3.0, 4.0]])).numpy().tolist() == [8.0, 12.0]
+
+
+def test_a_signature_leaves_keyword_only_settings_alone() -> None:
+    @tf.function(input_signature=[tf.TensorSpec([None])])
+    def scale(x: tf.Tensor, *, by: float = 2.0) -> tf.Tensor:
+        return x * by
+
+    np.testing.assert_array_equal(scale([1.0, 2.0]).numpy(), [2, 4])
+    np.testing.assert_array_equal(scale([1.0], by=5.0).numpy(), [5])
+    with pytest.raises(TypeError, match=r"keyword-only argument \(by\).*TensorSpec"):
+        scale([1.0], by=tf.constant(5.0))
