@@ -11,7 +11,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from engine import config, errors, nest
+from engine import config, errors, linalg, nest
 from engine.devices import device
 from engine.dispatch import init_scope
 from engine.dtypes import (
@@ -36,7 +36,7 @@ from engine.dtypes import (
 from engine.dtypes import bool_ as bool
 from engine.function import function
 from engine.module import Module
-from engine.ops import bitwise, linalg, nn, operators, random
+from engine.ops import bitwise, nn, operators, random
 from engine.ops.blocks import batch_to_space, space_to_batch
 from engine.ops.casting import bitcast, saturate_cast
 from engine.ops.complexes import abs, complex
@@ -49,6 +49,7 @@ from engine.ops.creation import (
     ones,
     zeros,
 )
+from engine.ops.einsum import einsum, tensordot
 from engine.ops.elementwise import (
     add,
     add_n,

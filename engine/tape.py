@@ -215,13 +215,21 @@ class GradientTape:
 
     def _is_output(self, position: int) -> bool:
         """Whether a position without entry belongs to an operation with several outputs."""
+        return self._entry_of(position) >= 0
+
+    def _entry_of(self, position: int) -> int:
+        """Where the entry stands that made the tensor at a position; -1 for a leaf, which has none.
+
+        That of an operation with several outputs stands at the last of them.
+        """
         assert self._log is not None
-        for entry in self._log.entries[position + 1 :]:
-            if entry is not None:
-                return type(entry[4]) is tuple and any(
-                    self._log.position(part) == position for part in entry[4]
-                )
-        return False
+        entries = self._log.entries
+        for place in range(position, len(entries)):
+            if entries[place] is not None:
+                output = entries[place][4]
+                count = len(output) if type(output) is tuple else 1
+                return place if place - count < position else -1
+        return -1
 
     def _depends(self, sources: list[int], end: int) -> list[bool]:
         """For each position up to `end`: does it depend on one of the sources, as this tape saw it?"""
@@ -253,7 +261,7 @@ class GradientTape:
         entries = log.entries
         wanted = [self._position(source) for source in sources]
         roots = [self._root(target) for target in targets]
-        end = max(roots, default=-1) + 1
+        end = max((max(root, self._entry_of(root)) for root in roots if root >= 0), default=-1) + 1
         depends = self._depends([p for p in wanted if p >= 0], end)
         if log.tapes_seen > 1:  # another tape's leaves are in this log too: keep to our own
             ours = self._depends([position for position, _ in self._leaves.values()], end)

@@ -9,27 +9,12 @@ import numpy as np
 from engine import spec
 from engine.dispatch import apply, context, explain, primitive, same_dtype
 from engine.errors import InvalidArgumentError
+from engine.ops.complexes import conj
 from engine.ops.creation import convert_together
-from engine.ops.elementwise import NUMBERS, _check_kind
-from engine.ops.layout import transpose
-from engine.ops.matrices import (
-    band_part,
-    diag,
-    diag_part,
-    set_diag,
-    tensor_diag,
-    tensor_diag_part,
-    trace,
-)
-from engine.ops.norms import global_norm, l2_normalize, norm, normalize
-from engine.ops.sequences import eye
+from engine.ops.elementwise import NUMBERS, _check_kind, cast
+from engine.ops.layout import expand_dims, squeeze, transpose
 from engine.spec import TensorSpec, show
 from engine.tensor import Tensor
-
-__all__ = [
-    "band_part", "diag", "diag_part", "eye", "global_norm", "l2_normalize", "matmul", "matvec",
-    "norm", "normalize", "set_diag", "tensor_diag", "tensor_diag_part", "trace",
-]  # fmt: skip
 
 
 def _matmul_spec(a: TensorSpec, b: TensorSpec) -> TensorSpec:
@@ -84,11 +69,22 @@ def swap_last(x: Tensor) -> Tensor:
 
 
 def matmul(
-    a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = False, name: str | None = None
+    a: Any,
+    b: Any,
+    transpose_a: bool = False,
+    transpose_b: bool = False,
+    adjoint_a: bool = False,
+    adjoint_b: bool = False,
+    a_is_sparse: bool = False,
+    b_is_sparse: bool = False,
+    output_type: Any = None,
+    name: str | None = None,
 ) -> Tensor:
     """The matrix product of the last two axes; axes before them are a batch and are broadcast.
 
-    Shapes: `(..., n, k)` and `(..., k, m)` give `(..., n, m)`.
+    Shapes: `(..., n, k)` and `(..., k, m)` give `(..., n, m)`. `transpose_a` swaps the last two axes of
+    `a` first, `adjoint_a` also conjugates; the same for `b`. That a matrix is sparse makes no difference.
+    With `output_type`, the inputs are converted to it first.
 
     Raises:
       InvalidArgumentError: for a rank below 2, sizes that do not fit, or different dtypes.
@@ -96,9 +92,10 @@ def matmul(
     >>> matmul([[1.0, 2.0]], [[3.0], [4.0]]).numpy().tolist()
     [[11.0]]
     """
-    if type(a) is Tensor and type(b) is Tensor and context.builder is None:
+    as_they_are = not (transpose_a or transpose_b or adjoint_a or adjoint_b or output_type)
+    if as_they_are and type(a) is Tensor and type(b) is Tensor and context.builder is None:
         left, right = a._array, b._array
-        if _plain(left, right) and not transpose_a and not transpose_b:
+        if _plain(left, right):
             try:
                 output = Tensor(np.dot(left, right))  # what apply would do, without its questions
             except ValueError as error:
@@ -107,14 +104,32 @@ def matmul(
                 context.log.record(_MATMUL, (a, b), {}, output)
             return output
     a, b = convert_together(a, b)
+    if output_type is not None:
+        a, b = cast(a, output_type), cast(b, output_type)
+    if adjoint_a or adjoint_b:
+        for transposed, adjoint, which in ((transpose_a, adjoint_a, "a"), (transpose_b, adjoint_b, "b")):
+            if transposed and adjoint:
+                raise ValueError(f"matmul: give transpose_{which} or adjoint_{which}, not both.")
+        a, b = conj(a) if adjoint_a else a, conj(b) if adjoint_b else b
+        transpose_a, transpose_b = transpose_a or adjoint_a, transpose_b or adjoint_b
     if a.ndim < 2 or b.ndim < 2 or a.dtype is not b.dtype or a.dtype.kind not in NUMBERS:
         _matmul_spec(a.spec, b.spec)
     return apply(_MATMUL, swap_last(a) if transpose_a else a, swap_last(b) if transpose_b else b)
 
 
-def matvec(a: Any, b: Any, transpose_a: bool = False, name: str | None = None) -> Tensor:
-    """A matrix times a vector: `(..., n, k)` and `(..., k)` give `(..., n)`."""
-    from engine.ops.layout import expand_dims, squeeze
+def matvec(
+    a: Any,
+    b: Any,
+    transpose_a: bool = False,
+    adjoint_a: bool = False,
+    a_is_sparse: bool = False,
+    b_is_sparse: bool = False,
+    name: str | None = None,
+) -> Tensor:
+    """A matrix times a vector: `(..., n, k)` and `(..., k)` give `(..., n)`.
 
+    >>> matvec([[1.0, 2.0], [3.0, 4.0]], [1.0, 1.0]).numpy().tolist()
+    [3.0, 7.0]
+    """
     a, b = convert_together(a, b)
-    return squeeze(matmul(a, expand_dims(b, -1), transpose_a=transpose_a), -1)
+    return squeeze(matmul(a, expand_dims(b, -1), transpose_a, adjoint_a=adjoint_a), -1)

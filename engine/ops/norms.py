@@ -43,8 +43,12 @@ def _matrix_norm(x: Tensor, order: Any, axes: tuple[int, int]) -> Tensor:
         return reduce_max(reduce_sum(absolute(x), rows, True), columns, True)
     if order == np.inf:
         return reduce_max(reduce_sum(absolute(x), columns, True), rows, True)
+    if order == 2:
+        from engine.ops.decompositions import largest_singular_value
+
+        return largest_singular_value(x, rows, columns)
     raise ValueError(
-        f"norm: the order of a matrix norm is 'euclidean', 'fro', 1 or np.inf, not {order!r}."
+        f"norm: the order of a matrix norm is 'euclidean', 'fro', 1, 2 or np.inf, not {order!r}."
     )
 
 

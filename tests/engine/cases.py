@@ -30,6 +30,7 @@ class Case:
     reference: the same from the arrays, written in NumPy; None where values are random.
     linear: the inputs in which the primitive is linear, the others held fixed.
     needs_sizes: its gradient needs sizes that a graph with unknown dimensions does not have.
+    part: which output is looked at, where there are several.
     """
 
     label: str
@@ -38,6 +39,7 @@ class Case:
     reference: Callable[..., Any] | None
     linear: tuple[int, ...] = field(default=())
     needs_sizes: bool = False
+    part: int | None = None
 
 
 rng = np.random.default_rng(20261122)

@@ -12,12 +12,12 @@ import engine as tf
 from engine.dispatch import NOT_DIFFERENTIABLE, Primitive, apply, primitive, registry
 from engine.errors import InvalidArgumentError
 from engine.spec import TensorSpec
-from tests.engine import samples, samples_math
+from tests.engine import samples, samples_linalg, samples_math
 from tests.engine.cases import Case
 from tests.engine.oracle import array_of, assert_close, numeric_gradient
 
 importlib.import_module("engine.keras")  # so that primitives it may declare count too
-CASES = samples.CASES | samples_math.CASES
+CASES = samples.CASES | samples_math.CASES | samples_linalg.CASES
 NAMES = [name for name in CASES if name in registry]
 ALL = [(name, case) for name in NAMES for case in CASES[name]]
 # The shape of the result is a value of the input: only its rank can be known before.
@@ -27,6 +27,7 @@ SHAPED_BY_VALUES = {
 RANK_BY_SIZES = {"gather_nd"}  # how long an index is decides how many axes are left
 NEEDS_AN_AXIS = {
     *samples_math.NEED_AN_AXIS,
+    *samples_linalg.NEED_AN_AXIS,
     "concat", "part_of_concat", "matmul", "argsort", "unslice", "broadcast_shapes",
     "repeated_positions", "roll", "reverse_sequence", "searchsorted", "unique_firsts", "unique_which",
     "diag_part", "diag_like",
@@ -38,7 +39,8 @@ each_primitive = pytest.mark.parametrize("name", NAMES)
 
 
 def run(name: str, case: Case, *inputs: Any) -> Any:
-    return apply(registry[name], *inputs, **case.attrs)
+    value = apply(registry[name], *inputs, **case.attrs)
+    return value if case.part is None else value[case.part]
 
 
 def tensors(case: Case) -> list[tf.Tensor]:
@@ -46,7 +48,8 @@ def tensors(case: Case) -> list[tf.Tensor]:
 
 
 def output_spec(name: str, case: Case, specs: list[TensorSpec]) -> TensorSpec:
-    return registry[name].spec(*specs, **case.attrs)
+    spec = registry[name].spec(*specs, **case.attrs)
+    return spec if case.part is None else spec[case.part]
 
 
 def differentiable_inputs(record: Primitive, case: Case) -> list[int]:

@@ -1,0 +1,44 @@
+"""`tf.linalg`: products, norms, equations and decompositions of matrices, under their module's name."""
+
+from __future__ import annotations
+
+from engine.ops.decompositions import (
+    adjoint,
+    cholesky,
+    cholesky_solve,
+    cross,
+    det,
+    eigh,
+    eigvalsh,
+    inv,
+    logdet,
+    lstsq,
+    matrix_rank,
+    matrix_transpose,
+    pinv,
+    qr,
+    slogdet,
+    solve,
+    svd,
+    triangular_solve,
+)
+from engine.ops.einsum import einsum, tensordot
+from engine.ops.linalg import matmul, matvec
+from engine.ops.matrices import (
+    band_part,
+    diag,
+    diag_part,
+    set_diag,
+    tensor_diag,
+    tensor_diag_part,
+    trace,
+)
+from engine.ops.norms import global_norm, l2_normalize, norm, normalize
+from engine.ops.sequences import eye
+
+__all__ = [
+    "adjoint", "band_part", "cholesky", "cholesky_solve", "cross", "det", "diag", "diag_part", "eigh",
+    "eigvalsh", "einsum", "eye", "global_norm", "inv", "l2_normalize", "logdet", "lstsq", "matmul",
+    "matrix_rank", "matrix_transpose", "matvec", "norm", "normalize", "pinv", "qr", "set_diag", "slogdet",
+    "solve", "svd", "tensor_diag", "tensor_diag_part", "tensordot", "trace", "triangular_solve",
+]  # fmt: skip
