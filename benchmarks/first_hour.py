@@ -47,8 +47,7 @@ class OpenLab(LabDriver):
         return self
 
     def __exit__(self, *_error: object) -> None:
-        self._browser.close()
-        self._playwright.stop()
+        self._stop_browser()
 
 
 def bare_environment(home: Path) -> dict[str, str]:

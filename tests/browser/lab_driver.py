@@ -89,10 +89,7 @@ class LabDriver:
 
     def __exit__(self, *_error: object) -> None:
         try:
-            self._browser.close()
-            LabDriver._open -= 1
-            if LabDriver._open == 0:
-                LabDriver._playwright.stop()
+            self._stop_browser()
         finally:
             self._stop_server()
 
@@ -152,6 +149,14 @@ class LabDriver:
         self.page.goto(f"http://127.0.0.1:{self.port}/lab?token={self.token}&reset")
         self.page.wait_for_function("() => window.jupyterapp && window.jupyterapp.restored")
         self.page.evaluate("() => window.jupyterapp.restored")
+        # The launcher comes a moment later, and takes the focus from whatever was opened before it.
+        self.until("() => window.jupyterapp.shell.currentWidget")
+
+    def _stop_browser(self) -> None:
+        self._browser.close()
+        LabDriver._open -= 1
+        if LabDriver._open == 0:
+            LabDriver._playwright.stop()
 
     def _see_request(self, request: Any) -> None:
         parts = urlsplit(request.url)
