@@ -30,3 +30,13 @@ def test_every_setting_is_one_that_this_jupyterlab_has():
         for setting, value in settings.items():
             allowed = [o["const"] for o in schema["properties"][setting].get("oneOf", ())]
             assert not allowed or value in allowed, f"{setting} may be {allowed}"
+
+
+def test_learners_see_no_tool_for_making_assignments(monkeypatch):
+    monkeypatch.setenv("JUPYTER_CONFIG_PATH", str(ROOT / "course" / "jupyter"))
+    disabled = ConfigManager(config_dir_name="labconfig").get("page_config")["disabledExtensions"]
+    # Formgrader stays: instructors open it in the same JupyterLab.
+    assert disabled == {"@jupyter/nbgrader:create-assignment": True}
+    installed = Path(sys.prefix) / "share" / "jupyter" / "labextensions" / "@jupyter" / "nbgrader"
+    code = "".join(file.read_text() for file in installed.rglob("*.js"))
+    assert all(f'"{name}"' in code for name in disabled), "nbgrader calls it something else now"
