@@ -12,6 +12,7 @@ import importlib
 from typing import Any
 
 from engine import config, errors, linalg, nest
+from engine.autodiff import custom_gradient, recompute_grad
 from engine.devices import device
 from engine.dispatch import init_scope
 from engine.dtypes import (
