@@ -16,7 +16,9 @@ blocks       space_to_depth, space_to_batch and back
 casting      conversions other than cast: saturate_cast, bitcast
 reduce       many elements to one: reduce_sum, reduce_max, argmax, ...
 linalg       matmul
-nn           what networks are made of: relu, softmax, ...
+activations  what stands between layers: softmax, elu, gelu, ...
+losses       cross-entropies of logits, and other losses
+nn           what networks are made of: dropout, batch_normalization, ..., and all of tf.nn
 draws        random numbers as functions of a key
 random       draws from the global generator or a seed given to each call; Generator
 operators    gives Tensor and Variable the Python operators

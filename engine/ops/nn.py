@@ -1,25 +1,40 @@
-"""What networks are made of, as compositions: their derivatives follow by themselves."""
+"""`tf.nn`: what networks are made of, as compositions: their derivatives follow by themselves."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from engine import dtypes
+from engine.errors import InvalidArgumentError
+from engine.ops import random
+from engine.ops.activations import (
+    crelu,
+    elu,
+    gelu,
+    leaky_relu,
+    log_softmax,
+    relu6,
+    selu,
+    silu,
+    softmax,
+    swish,
+)
 from engine.ops.blocks import depth_to_space, space_to_batch, space_to_depth
-from engine.ops.creation import convert
-from engine.ops.elementwise import (
-    divide,
-    exp,
-    log,
-    maximum,
-    multiply,
-    relu,
-    sigmoid,
-    softplus,
-    stop_gradient,
-    subtract,
-    tanh,
+from engine.ops.creation import convert, convert_like, is_symbolic
+from engine.ops.elementwise import cast, relu, rsqrt, sigmoid, softplus, tanh, where, zeros_like
+from engine.ops.indexing import gather
+from engine.ops.joining import concat
+from engine.ops.layout import broadcast_to, reshape, sizes
+from engine.ops.losses import (
+    l2_loss,
+    log_poisson_loss,
+    sigmoid_cross_entropy_with_logits,
+    softmax_cross_entropy_with_logits,
+    sparse_softmax_cross_entropy_with_logits,
+    weighted_cross_entropy_with_logits,
 )
 from engine.ops.norms import (
+    clip_by_norm,
     l2_normalize,
     moments,
     normalize_moments,
@@ -27,52 +42,148 @@ from engine.ops.norms import (
     weighted_moments,
 )
 from engine.ops.ordering import in_top_k, top_k
-from engine.ops.reduce import reduce_max, reduce_sum, zero_fraction
+from engine.ops.reduce import zero_fraction
 from engine.ops.special import log_sigmoid, softsign
+from engine.spec import compatible, show
 from engine.tensor import Tensor
 
 __all__ = [
-    "bias_add", "depth_to_space", "in_top_k", "l2_normalize", "leaky_relu", "log_sigmoid",
-    "log_softmax", "moments", "normalize_moments", "relu", "sigmoid", "silu", "softmax", "softplus",
-    "softsign", "space_to_batch", "space_to_depth", "sufficient_statistics", "tanh", "top_k",
-    "weighted_moments", "zero_fraction",
+    "batch_normalization", "bias_add", "crelu", "depth_to_space", "dropout", "elu", "embedding_lookup",
+    "gelu", "in_top_k", "l2_loss", "l2_normalize", "leaky_relu", "log_poisson_loss", "log_sigmoid",
+    "log_softmax", "moments", "normalize_moments", "relu", "relu6", "selu", "sigmoid",
+    "sigmoid_cross_entropy_with_logits", "silu", "softmax", "softmax_cross_entropy_with_logits",
+    "softplus", "softsign", "space_to_batch", "space_to_depth",
+    "sparse_softmax_cross_entropy_with_logits", "sufficient_statistics", "swish", "tanh", "top_k",
+    "weighted_cross_entropy_with_logits", "weighted_moments", "zero_fraction",
 ]  # fmt: skip
 
 
-def _shifted(logits: Any, axis: int) -> Tensor:
-    """Logits minus their largest, so that exp cannot overflow; the result is the same."""
-    x = convert(logits)
-    return subtract(x, stop_gradient(reduce_max(x, axis, keepdims=True)))
+def bias_add(
+    value: Any, bias: Any, data_format: str | None = None, name: str | None = None
+) -> Tensor:
+    """Adds one number a channel. Channels are the last axis, or axis 1 if `data_format` begins with 'NC'.
 
-
-def softmax(logits: Any, axis: int = -1, name: str | None = None) -> Tensor:
-    """exp(x) divided by its sum along `axis`: positive numbers that add up to 1.
-
-    >>> softmax([0.0, 0.0]).numpy().tolist()
-    [0.5, 0.5]
+    >>> bias_add([[1.0, 2.0]], [10.0, 20.0]).numpy().tolist()
+    [[11.0, 22.0]]
     """
-    powers = exp(_shifted(logits, axis))
-    return divide(powers, reduce_sum(powers, axis, keepdims=True))
+    first = data_format is not None and data_format.startswith("NC")
+    if (
+        data_format is not None
+        and not first
+        and not (data_format[:1] == "N" and data_format[-1] == "C")
+    ):
+        raise ValueError(
+            f"bias_add: data_format must be like 'N...C' or 'NC...', not {data_format!r}."
+        )
+    x = convert(value)
+    b = convert_like(bias, x)
+    if x.ndim < 2 or b.ndim != 1:
+        raise InvalidArgumentError(
+            f"bias_add: a value of rank 2 or more and a bias of rank 1 were expected, but shapes {x.shape} "
+            f"and {b.shape} were given."
+        )
+    channels = x.shape[1 if first else -1]
+    if not compatible((channels,), b._dims):
+        raise InvalidArgumentError(
+            f"bias_add: the bias must hold {channels} numbers, one for each channel of shape {x.shape}, "
+            f"but has shape {b.shape}."
+        )
+    return x + (reshape(b, [1, -1] + [1] * (x.ndim - 2)) if first else b)
 
 
-def log_softmax(logits: Any, axis: int = -1, name: str | None = None) -> Tensor:
-    """The logarithm of `softmax`, computed without forming a quotient that may be 0."""
-    shifted = _shifted(logits, axis)
-    return subtract(shifted, log(reduce_sum(exp(shifted), axis, keepdims=True)))
+def batch_normalization(
+    x: Any, mean: Any, variance: Any, offset: Any, scale: Any, variance_epsilon: Any,
+    name: str | None = None,
+) -> Tensor:  # fmt: skip
+    """scale * (x - mean) / sqrt(variance + epsilon) + offset; `scale` and `offset` may be None.
+
+    Everything is broadcast to x. Ioffe and Szegedy, Batch Normalization (2015), algorithm 1.
+
+    >>> batch_normalization([1.0, 3.0], 2.0, 1.0, 10.0, 2.0, 0.0).numpy().tolist()
+    [8.0, 12.0]
+    """
+    tensor = convert(x)
+
+    def own(value: Any) -> Tensor:
+        return cast(convert(value, hint=tensor.dtype), tensor.dtype)
+
+    # In the variance's own dtype: 16 bits may lose the epsilon.
+    factor = rsqrt(convert(variance, hint=tensor.dtype) + variance_epsilon)
+    if scale is not None:
+        factor = factor * cast(convert(scale, hint=factor.dtype), factor.dtype)
+    result = (tensor - own(mean)) * own(factor)
+    return result if offset is None else result + own(offset)
 
 
-def leaky_relu(features: Any, alpha: float = 0.2, name: str | None = None) -> Tensor:
-    """x where x > 0, alpha * x elsewhere. `alpha` between 0 and 1."""
-    x = convert(features)
-    return maximum(multiply(x, alpha), x)
+def dropout(
+    x: Any, rate: Any, noise_shape: Any = None, seed: int | None = None, name: str | None = None
+) -> Tensor:
+    """Sets a random share `rate` of the elements to 0 and divides the others by 1 - rate.
+
+    The expected sum stays. `noise_shape` says where decisions are made, 1 for an axis along which all
+    share one and None for the size of x: [None, 1] drops whole rows. Srivastava et al., Dropout (2014).
+
+    >>> sorted(set(dropout([1.0] * 100, 0.75).numpy().tolist()))
+    [0.0, 4.0]
+    """
+    tensor = convert(x)
+    if not tensor.dtype.is_floating:
+        raise ValueError(
+            f"dropout: x is scaled, so it must be floating-point, but {tensor.dtype.name} was given."
+        )
+    if isinstance(rate, (int, float)) and not 0 <= rate < 1:
+        raise ValueError(f"dropout: rate, the share to drop, must be in [0, 1), not {rate!r}.")
+    if isinstance(rate, (int, float)) and rate == 0:
+        return tensor
+    # Always drawn in float32: 16 bits have too few steps for a rate to be met.
+    share = cast(convert(rate, hint=dtypes.float32), dtypes.float32)
+    noise = random.uniform(_noise_shape(tensor, noise_shape), seed=seed)
+    if noise_shape is not None:
+        noise = broadcast_to(noise, sizes(tensor))
+    kept = noise >= share
+    return where(kept, tensor / cast(1 - share, tensor.dtype), zeros_like(tensor))
 
 
-def silu(features: Any, name: str | None = None) -> Tensor:
-    """x * sigmoid(x), also known as swish."""
-    x = convert(features)
-    return multiply(x, sigmoid(x))
+def _noise_shape(x: Tensor, asked: Any) -> Any:
+    """The shape of the decisions, None filled in; each size is x's or 1."""
+    own = sizes(x)
+    if asked is None or is_symbolic(asked):
+        return own if asked is None else asked
+    listed = asked.numpy().tolist() if isinstance(asked, Tensor) else list(asked)
+    if len(listed) == len(own):
+        listed = [n if d is None else d for d, n in zip(listed, own, strict=True)]
+    fits = len(listed) <= len(own) and all(
+        not isinstance(d, int) or d == 1 or not isinstance(n, int) or d == n
+        for d, n in zip(reversed(listed), reversed(own), strict=False)
+    )
+    if not fits or None in listed:
+        raise ValueError(
+            f"dropout: noise_shape {listed} does not fit x of shape {show(x._dims)}; each size must be "
+            "that of x, 1 or None."
+        )
+    return listed
 
 
-def bias_add(value: Any, bias: Any, name: str | None = None) -> Tensor:
-    """Adds a vector to the last axis."""
-    return convert(value) + bias
+def embedding_lookup(
+    params: Any, ids: Any, max_norm: Any = None, name: str | None = None
+) -> Tensor:
+    """The rows of `params` at `ids`; a list of tables is one table cut into consecutive pieces.
+
+    `max_norm` scales longer rows down to that euclidean norm.
+
+    Raises:
+      InvalidArgumentError: for a row that is not there.
+
+    >>> embedding_lookup(convert([[1.0, 2.0], [3.0, 4.0]]), [1, 0, 1]).numpy().tolist()
+    [[3.0, 4.0], [1.0, 2.0], [3.0, 4.0]]
+    """
+    if isinstance(params, (list, tuple)):
+        if not params:
+            raise ValueError("embedding_lookup needs at least one table, but the list is empty.")
+        params = concat(list(params), 0)
+    table = convert(params)
+    positions = convert(ids)
+    rows = gather(table, positions)
+    if max_norm is None:
+        return rows
+    return clip_by_norm(rows, max_norm, list(range(positions.ndim, rows.ndim)))

@@ -163,6 +163,14 @@ NEED_AN_AXIS = (
 UNIT = {"low": -0.9, "high": 0.9}
 
 CASES: dict[str, list[Case]] = {
+    "relu6": unary(lambda x: np.clip(x, 0, 6), low=-3, high=9),
+    "elu": unary(lambda x: np.where(x > 0, x, np.e**x - 1)),
+    "selu": unary(lambda x: 1.0507009873554805 * np.where(x > 0, x, 1.6732632423543772 * (np.e**x - 1))),
+    "checked_labels": calls(
+        (([2, 0], draw((2, 3))), {}, lambda labels, logits: labels),
+        ((np.int64(1), draw((2,))), {}, lambda labels, logits: labels),
+        ((np.zeros((0, 2), int), np.zeros((0, 2, 3))), {}, lambda labels, logits: labels),
+    ),
     "tan": unary(lambda x: np.sin(x) / np.cos(x), low=-1.4, high=1.4),
     "asin": unary(lambda x: np.arctan2(x, np.sqrt(1 - x * x)), **UNIT),
     "acos": unary(lambda x: np.arctan2(np.sqrt(1 - x * x), x), **UNIT),
