@@ -91,7 +91,10 @@ class Log:
     operation with k outputs takes k positions and its entry stands at the last.
     """
 
-    __slots__ = ("base", "entries", "foreign", "limit", "tapes", "tapes_seen", "variables")
+    __slots__ = (
+        "assigned", "base", "cuts", "entries", "exits", "foreign", "limit", "tapes", "tapes_seen",
+        "variables",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.base = next(_log_numbers) * LOG_SPAN
@@ -101,6 +104,10 @@ class Log:
         self.variables: dict[int, int] = {}  # id of a variable -> its leaf
         self.tapes: list[Any] = []
         self.tapes_seen = 0
+        # For why_none alone: numbers and names, no tensor, so nothing is kept alive by them.
+        self.cuts: list[tuple[str, bool, list[int]]] = []  # see `_note_cut`
+        self.exits: set[int] = set()  # nodes whose values left for NumPy
+        self.assigned: dict[int, list[tuple[int, str]]] = {}  # id of a variable -> assigned
 
     def position(self, tensor: Tensor) -> int:
         """Where the tensor stands in this log, or -1."""
@@ -135,7 +142,7 @@ class Log:
     ) -> None:
         """Notes a call if it depends on anything in this log."""
         base, limit = self.base, self.limit
-        tracked = False
+        tracked: bool | None = False  # None: depends on this log, but only beyond a cut
         positions = []
         for tensor in inputs:
             node = tensor._node
@@ -147,7 +154,11 @@ class Log:
                 tracked = True
             else:
                 positions.append(-1)
+                if node < 0 and not tracked:
+                    tracked = None
         if not tracked or primitive.vjp is NOT_DIFFERENTIABLE:
+            if tracked is not False:
+                self._note_cut(primitive, inputs, positions, output)
             return
         entries = self.entries
         if type(output) is tuple:
@@ -158,6 +169,24 @@ class Log:
         else:
             output._node = base + len(entries)
             entries.append((primitive, attrs, positions, inputs, output))
+
+    def _note_cut(
+        self, primitive: Primitive, inputs: tuple[Tensor, ...], positions: list[int], output: Any
+    ) -> None:
+        """Notes a call through which no derivative flows, so that why_none can name it.
+
+        A cut is (operation, whether it stops the derivative itself, spots of its inputs): a spot is a
+        position in the log or, as -1 - k, cut number k. The output of cut k has the node -base - k.
+        """
+        spots = [position for position in positions if position >= 0]
+        for tensor in inputs:
+            number = -tensor._node - self.base
+            if 0 <= number < len(self.cuts) and tensor._node not in self.foreign:
+                spots.append(-1 - number)
+        stops = primitive.vjp is NOT_DIFFERENTIABLE
+        for part in output if type(output) is tuple else (output,):
+            part._node = -self.base - len(self.cuts)
+            self.cuts.append((primitive.name, stops, spots))
 
 
 class Context(threading.local):

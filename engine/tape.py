@@ -52,6 +52,7 @@ class GradientTape:
         self._persistent = bool(persistent)
         self.watches_variables = bool(watch_accessed_variables)
         self._log: Log | None = None
+        self._asked: Log | None = None  # what a plain tape answered None from, kept for why_none
         self._recording = False
         self._used = False
         self._start_over()
@@ -128,7 +129,7 @@ class GradientTape:
         recording = self._recording
         if recording:
             self._pop()
-        self._log = None
+        self._log = self._asked = None
         self._used = False
         self._start_over()
         if recording:
@@ -175,8 +176,19 @@ class GradientTape:
                 for g, source in zip(found, leaves, strict=True)
             ]
         if not self._persistent:
-            self._log = None  # the log, and all it holds, dies here unless another tape shares it
+            # The log, and all it holds, dies here unless another tape shares it or an answer is None.
+            self._asked = self._log if any(g is None for g in found) else None
+            self._log = None
         return nest.pack_sequence_as(sources, found)
+
+    def why_none(self, target: Any, source: Any) -> str:
+        """A sentence that says why the gradient of `target` by `source` is None, or that there is one.
+
+        `engine.why_none` has the causes and an example.
+        """
+        from engine.why_none import why_none
+
+        return why_none(self, target, source)
 
     def _check_usable(self, what: str) -> None:
         if self._used and not self._persistent:

@@ -67,10 +67,14 @@ class Tensor:
 
     def numpy(self) -> Any:
         """The values as a NumPy array (a NumPy scalar for rank 0). A copy: changing it changes nothing."""
+        if self._node:
+            _note_exit(self)
         return np.array(devices.to_host(self._array))[()]
 
     def item(self) -> Any:
         """The single value as a Python number; ValueError when there is not exactly one."""
+        if self._node:
+            _note_exit(self)
         return devices.to_host(self._array).item()
 
     def ref(self) -> Reference:
@@ -80,6 +84,8 @@ class Tensor:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         if copy is False:
             raise ValueError("A tensor cannot be viewed as a writable array; it can be copied.")
+        if self._node:
+            _note_exit(self)
         host = np.array(devices.to_host(self._array))
         return host if dtype is None else host.astype(dtype, copy=False)
 
@@ -103,7 +109,7 @@ class Tensor:
                 f"{what} needs a tensor with one element, but this one has shape {self.shape}. "
                 "Reduce it first, for example with tf.reduce_all, tf.reduce_any or tf.reduce_sum."
             )
-        return devices.to_host(self._array).item()
+        return self.item()
 
     def __bool__(self) -> bool:
         return bool(self._single("A condition"))
@@ -164,6 +170,14 @@ class Tensor:
         head = f"tf.Tensor &nbsp; shape={self.shape} &nbsp; rank={self.ndim} &nbsp; dtype={self.dtype.name}"
         body = html.escape(_values_text(self, str))
         return f'<div><small style="opacity:.75">{head}</small><pre style="margin:0">{body}</pre></div>'
+
+
+def _note_exit(tensor: Tensor) -> None:
+    """Values of a recorded tensor leave for NumPy: an open tape will remember that, for why_none."""
+    from engine.dispatch import context
+
+    if context.log is not None:
+        context.log.exits.add(tensor._node)
 
 
 class Reference:

@@ -217,7 +217,9 @@ class Variable:
 
     def _store(self, tensor: Tensor, what: str) -> Variable:
         self._check(tensor, what)
-        builder = context.builder
+        builder, log = context.builder, context.log
+        if log is not None and tensor._node:  # for why_none: the history ends in the box
+            log.assigned.setdefault(id(self), []).append((tensor._node, self.name))
         if builder is None:
             self._array = tensor._array
         else:
