@@ -172,13 +172,13 @@ def check_ipykernel() -> Iterator[Finding]:
     if version is None:
         return  # check_packages has said it
     parts = tuple(int(n) for n in re.findall(r"\d+", version)[:2])
-    if (7, 1) <= parts < (7, 4):
+    fix = "conda install 'ipykernel>=7.4,<7.5'" if _is_conda() else REINSTALL
+    if parts == (7, 4):
         yield ok(f"ipykernel {version}: widgets answer while a cell runs")
+    elif (7, 0) <= parts < (7, 4):
+        yield problem(f"ipykernel {version}: now and then a cell is sent and never runs", fix)
     else:
-        yield problem(
-            f"ipykernel {version}: Stop and the sliders do nothing while fit runs",
-            "conda install 'ipykernel>=7.1,<7.4'" if _is_conda() else REINSTALL,
-        )
+        yield problem(f"ipykernel {version}: Stop and the sliders may do nothing while fit runs", fix)
 
 
 def check_kernel_spec() -> Iterator[Finding]:

@@ -11,6 +11,7 @@ import re
 import uuid
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import anywidget
 import traitlets
@@ -77,6 +78,14 @@ class LabWidget(anywidget.AnyWidget):
 
     def __init__(self, **traits: object) -> None:
         super().__init__(_uid=uuid.uuid4().hex[:12], **traits)
+
+    @traitlets.observe("comm")
+    def _hear_clicks_while_a_cell_runs(self, change: dict[str, Any]) -> None:
+        # ipykernel 7.4 hands what the page sends to the loop that last published on the comm. While a
+        # cell draws a curve that is the busy one, and Stop would wait for the end. Nothing here waits
+        # for a reply, so each message goes to the subshell that the page addressed.
+        if hasattr(change["new"], "_reply_subshell_for"):
+            change["new"]._reply_subshell_for = lambda _data, addressed: addressed
 
     def _static(self) -> dict[str, str]:
         """The twin as a MIME bundle: at least "text/html" and "text/plain"."""
