@@ -22,7 +22,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import nbformat
-from playwright.sync_api import Locator, Page, Playwright, sync_playwright
+from playwright.sync_api import Locator, Page, Playwright, TimeoutError, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 ARTIFACTS = ROOT / "test-artifacts"
@@ -117,8 +117,8 @@ class LabDriver:
             except OSError:
                 if self._server.poll() is not None or time.monotonic() > deadline:
                     self._stop_server()
-                    log = (self.folder / "server.log").read_text(errors="replace")
-                    raise RuntimeError(f"JupyterLab did not start:\n{log[-4000:]}") from None
+                    log = self._server_log()[-4000:]
+                    raise RuntimeError(f"JupyterLab did not start:\n{log}") from None
                 time.sleep(0.2)
 
     def _stop_server(self) -> None:
@@ -250,17 +250,43 @@ class LabDriver:
 
     def wait_idle(self, seconds: float = SECONDS) -> None:
         """Until every started cell has finished and the kernel has nothing to do."""
-        self.until(
+        try:
+            self.until(
+                """() => {
+                    const widget = window.jupyterapp.shell.currentWidget;
+                    const kernel = widget?.context?.sessionContext?.session?.kernel;
+                    if (!widget?.context?.isReady || kernel?.status !== 'idle') return false;
+                    return widget.content.widgets.every(
+                        cell => cell.model.type !== 'code'
+                            || (cell.model.sharedModel.executionState ?? 'idle') === 'idle');
+                }""",
+                seconds,
+            )
+        except TimeoutError as error:
+            raise AssertionError(
+                f"not idle after {seconds:g} s.\n{self._state()}\nThe server's log ends:\n"
+                + "\n".join(self._server_log().splitlines()[-20:])
+            ) from error
+
+    def _state(self) -> str:
+        """What the page knows of the current notebook and its kernel."""
+        return self.page.evaluate(
             """() => {
                 const widget = window.jupyterapp.shell.currentWidget;
-                const kernel = widget?.context?.sessionContext?.session?.kernel;
-                if (!widget?.context?.isReady || kernel?.status !== 'idle') return false;
-                return widget.content.widgets.every(
-                    cell => cell.model.type !== 'code'
-                        || (cell.model.sharedModel.executionState ?? 'idle') === 'idle');
-            }""",
-            seconds,
+                const session = widget?.context?.sessionContext?.session;
+                return JSON.stringify({
+                    current: widget?.title?.label, ready: widget?.context?.isReady,
+                    kernel: session?.kernel?.id, status: session?.kernel?.status,
+                    connection: session?.kernel?.connectionStatus,
+                    cells: widget?.content?.widgets?.map(cell =>
+                        cell.model.sharedModel.executionState ?? cell.model.type),
+                    dialogs: [...document.querySelectorAll('.jp-Dialog')].map(d => d.innerText),
+                });
+            }"""
         )
+
+    def _server_log(self) -> str:
+        return (self.folder / "server.log").read_text(errors="replace")
 
     def until(self, script: str, seconds: float = SECONDS, argument: object = None) -> None:
         self.page.wait_for_function(script, arg=argument, timeout=seconds * 1000, polling=50)
