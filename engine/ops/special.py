@@ -24,6 +24,7 @@ from engine.ops.elementwise import (
     not_equal,
     softplus,
     square,
+    stop_gradient,
     unary,
     where,
     zeros_like,
@@ -331,12 +332,14 @@ def _same(value: float, like: Tensor) -> Tensor:
 def polygamma(a: Any, x: Any, name: str | None = None) -> Tensor:
     """Derivative number `a` (1, 2, ...) of digamma at x > 0; number 0 is digamma itself.
 
-    Elementwise; the shapes are broadcast, both dtypes must be the same. DLMF 25.11.12.
+    Elementwise; the shapes are broadcast, both dtypes must be the same. DLMF 25.11.12. There is no
+    derivative with respect to `a`.
 
     >>> round(polygamma(1.0, 1.0).numpy().item(), 4)  # pi^2 / 6
     1.6449
     """
     order, x = convert_together(a, x)
+    order = stop_gradient(order)
     zero = equal(order, zeros_like(order))
     safe = where(zero, _same(1, order), order)
     sign = 1 - 2 * ((safe + 1) % 2)  # + for odd orders, - for even ones
