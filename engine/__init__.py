@@ -132,6 +132,7 @@ from engine.ops.linalg import matmul
 from engine.ops.norms import clip_by_global_norm, clip_by_norm, norm, scalar_mul
 from engine.ops.ordering import argsort, searchsorted, sort, unique, unique_with_counts
 from engine.ops.padding import pad
+from engine.ops.printing import Assert, print
 from engine.ops.reduce import (
     argmax,
     argmin,
@@ -174,7 +175,7 @@ from engine.variable import IndexedSlices, Variable
 newaxis = None
 __version__ = "0.1.0"
 
-_LATER = ("debugging", "keras", "math")  # loaded when first used
+_LATER = ("debugging", "keras", "math", "strings")  # loaded when first used
 
 _TF1 = {
     "Session": "call operations directly: they run at once; wrap what must run as a graph in tf.function",

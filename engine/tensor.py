@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from engine import devices, dtypes
+from engine.formatting import values_text
 from engine.spec import TensorShape, TensorSpec, show
 
 
@@ -44,7 +45,8 @@ class Tensor:
     @property
     def ndim(self) -> int:
         """The rank: how many axes, that is, how many indices one element needs."""
-        return len(self.shape)
+        dims = self._dims
+        return len(self.shape) if dims is None else len(dims)
 
     @property
     def dtype(self) -> dtypes.DType:
@@ -157,18 +159,16 @@ class Tensor:
         return Tensor, (np.array(devices.to_host(self._array)),)
 
     def __repr__(self) -> str:
-        values = _values_text(self, repr)
-        gap = "\n" if "\n" in values else ""
-        return f"<tf.Tensor: shape={self.shape}, dtype={self.dtype.name}, numpy={gap}{values}>"
+        values = values_text(devices.to_host(self._array), exact=True)
+        return f"<tf.Tensor: shape={self.shape}, dtype={self.dtype.name}, numpy={values}>"
 
     def __str__(self) -> str:
-        values = _values_text(self, str)
-        gap = "\n" if "\n" in values else ""
-        return f"tf.Tensor({gap}{values}, shape={self.shape}, dtype={self.dtype.name})"
+        values = values_text(devices.to_host(self._array), exact=False)
+        return f"tf.Tensor({values}, shape={self.shape}, dtype={self.dtype.name})"
 
     def _repr_html_(self) -> str:
         head = f"tf.Tensor &nbsp; shape={self.shape} &nbsp; rank={self.ndim} &nbsp; dtype={self.dtype.name}"
-        body = html.escape(_values_text(self, str))
+        body = html.escape(values_text(devices.to_host(self._array), exact=False).lstrip("\n"))
         return f'<div><small style="opacity:.75">{head}</small><pre style="margin:0">{body}</pre></div>'
 
 
@@ -197,14 +197,6 @@ class Reference:
 
     def __hash__(self) -> int:
         return id(self._target)
-
-
-def _values_text(tensor: Tensor, style: Any) -> str:
-    host = np.asarray(devices.to_host(tensor._array))
-    if host.ndim:
-        return style(host)
-    value = host[()]
-    return str(value) if style is str or not isinstance(value, (str, bytes)) else repr(value)
 
 
 def describe(value: Any) -> str:

@@ -163,10 +163,11 @@ class SymbolicTensor(Tensor):
         )
 
     def __repr__(self) -> str:
-        return f'<tf.Tensor "{self.name}" shape={self.shape} dtype={self.dtype.name}>'
+        return f"<tf.Tensor '{self.name}' shape={self.shape} dtype={self.dtype.name}>"
 
     def __str__(self) -> str:
-        return f'Tensor("{self.name}", shape={self.shape}, dtype={self.dtype.name})'
+        shape = "" if self._dims is None else f" shape={self.shape},"
+        return f'Tensor("{self.name}",{shape} dtype={self.dtype.name})'
 
     def __format__(self, spec: str) -> str:
         return str(self)

@@ -21,5 +21,6 @@ losses       cross-entropies of logits, and other losses
 nn           what networks are made of: dropout, batch_normalization, ..., and all of tf.nn
 draws        random numbers as functions of a key
 random       draws from the global generator or a seed given to each call; Generator
+printing     print, Assert, strings.format
 operators    gives Tensor and Variable the Python operators
 """

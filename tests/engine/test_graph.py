@@ -242,7 +242,7 @@ def test_symbolic_tensors_describe_themselves():
     text = 'Tensor("x:0", shape=(None, 2), dtype=float32)'
     assert seen == [
         (
-            '<tf.Tensor "x:0" shape=(None, 2) dtype=float32>',
+            "<tf.Tensor 'x:0' shape=(None, 2) dtype=float32>",
             text,
             text,
             f"<code>{text}</code>",

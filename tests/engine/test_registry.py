@@ -12,12 +12,12 @@ import engine as tf
 from engine.dispatch import NOT_DIFFERENTIABLE, Primitive, apply, primitive, registry
 from engine.errors import InvalidArgumentError
 from engine.spec import TensorSpec
-from tests.engine import samples, samples_linalg, samples_math
+from tests.engine import samples, samples_debugging, samples_linalg, samples_math
 from tests.engine.cases import Case
 from tests.engine.oracle import array_of, assert_close, numeric_gradient
 
 importlib.import_module("engine.keras")  # so that primitives it may declare count too
-CASES = samples.CASES | samples_math.CASES | samples_linalg.CASES
+CASES = samples.CASES | samples_math.CASES | samples_linalg.CASES | samples_debugging.DEBUGGING
 NAMES = [name for name in CASES if name in registry]
 ALL = [(name, case) for name in NAMES for case in CASES[name]]
 # The shape of the result is a value of the input: only its rank can be known before.
