@@ -37,3 +37,7 @@ class InaccessibleTensorError(TypeError):
 
 class OperatorNotAllowedInGraphError(TypeError):
     """A Python construct asked a symbolic tensor for a value it does not have yet."""
+
+
+class DataLossError(OpError):
+    """A file that is damaged or cut off."""

@@ -86,6 +86,10 @@ class Module:
         visit(self)
         return tuple(found.values())
 
+    def _trackable_children(self) -> dict[str, Any]:
+        """What tf.train.Checkpoint looks through for variables."""
+        return vars(self)
+
 
 def _holds_variables(value: Any) -> bool:
     """A module, or something else that lists its variables, such as a Keras layer."""

@@ -17,6 +17,8 @@ from engine.spec import TensorShape, TensorSpec, compatible, show
 from engine.tensor import Reference, Tensor
 
 _created = itertools.count()
+# Restored checkpoints that hold values for variables not made yet, see `engine.train.restoring`.
+awaited: list[Any] = []
 
 
 class IndexedSlices(NamedTuple):
@@ -73,6 +75,8 @@ class Variable:
         self.trainable = bool(trainable)
         self._order = next(_created)
         self._check(tensor, "Variable")
+        if awaited:
+            awaited[0].expect(self)
 
     def _check(self, tensor: Tensor, what: str) -> None:
         if tensor.dtype is not self.dtype:

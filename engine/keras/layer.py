@@ -142,6 +142,10 @@ class Layer:
                 if isinstance(item, (Variable, Layer)):
                     yield item
 
+    def _trackable_children(self) -> dict[str, Any]:
+        """What tf.train.Checkpoint saves: the weights, and the layers set as attributes."""
+        return self.__dict__.get("_members", {})
+
     @property
     def sublayers(self) -> list[Layer]:
         """The layers set as attributes, in that order."""

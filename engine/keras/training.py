@@ -52,6 +52,10 @@ class Trainer(Layer):
         self.run_eagerly = bool(run_eagerly)
         self._functions: dict[str, Any] = {}
 
+    def _trackable_children(self) -> dict[str, Any]:
+        compiled = {} if self.optimizer is None else {"optimizer": self.optimizer}
+        return {**super()._trackable_children(), **compiled}
+
     @property
     def metrics(self) -> list[Any]:
         """The mean loss, then the metrics of compile."""

@@ -83,6 +83,10 @@ class Generator:
         self._state.assign(before + convert([0, int(delta)], dtypes.int64))
         return before
 
+    def _trackable_children(self) -> dict[str, Any]:
+        """What tf.train.Checkpoint saves, under TensorFlow's name."""
+        return {"_state_var": self._state}
+
     def _next(self) -> Tensor:
         return self.skip(1)
 
