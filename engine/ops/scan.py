@@ -7,6 +7,7 @@ and with it the derivative of a running product needs no division: it is right w
 from __future__ import annotations
 
 import itertools
+import math
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from engine import spec
 from engine.dispatch import apply, primitive, same_dtype
 from engine.errors import InvalidArgumentError
 from engine.ops.creation import convert
-from engine.ops.elementwise import NUMBERS, _check_kind, exp, minimum, ones_like
+from engine.ops.elementwise import NUMBERS, _check_kind, equal, exp, minimum, ones_like, where, zeros_like
 from engine.spec import TensorSpec, normalize_axis
 from engine.tensor import Tensor
 
@@ -179,7 +180,7 @@ _CUMULATIVE_LOGSUMEXP = primitive(
 def cumulative_logsumexp(
     x: Any, axis: int = 0, exclusive: bool = False, reverse: bool = False, name: str | None = None
 ) -> Tensor:
-    """log(cumsum(exp(x))) without overflow. `exclusive` starts at the dtype's lowest number, for log 0.
+    """log(cumsum(exp(x))) without overflow. `exclusive` starts at -inf, which is log 0.
 
     >>> cumulative_logsumexp([1000.0, 1000.0]).numpy().round(3).tolist()
     [1000.0, 1000.6929931640625]
@@ -194,5 +195,5 @@ def cumulative_logsumexp(
     total = apply(_CUMULATIVE_LOGSUMEXP, tensor, axis=place, reverse=bool(reverse))
     if not exclusive:
         return total
-    first = ones_like(total) - _shift(ones_like(total), place, bool(reverse))
-    return _shift(total, place, bool(reverse)) + first * tensor.dtype.min
+    inner = _shift(ones_like(total), place, bool(reverse))
+    return where(equal(inner, 0), zeros_like(total) - math.inf, _shift(total, place, bool(reverse)))
