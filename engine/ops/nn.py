@@ -20,6 +20,22 @@ from engine.ops.activations import (
     swish,
 )
 from engine.ops.blocks import depth_to_space, space_to_batch, space_to_depth
+from engine.ops.convolution import (
+    atrous_conv2d,
+    conv1d,
+    conv2d,
+    conv3d,
+    convolution,
+    depthwise_conv2d,
+    separable_conv2d,
+)
+from engine.ops.convolution_transpose import (
+    atrous_conv2d_transpose,
+    conv1d_transpose,
+    conv2d_transpose,
+    conv3d_transpose,
+    conv_transpose,
+)
 from engine.ops.creation import convert, convert_like, is_symbolic
 from engine.ops.elementwise import cast, relu, rsqrt, sigmoid, softplus, tanh, where, zeros_like
 from engine.ops.indexing import gather
@@ -48,9 +64,12 @@ from engine.spec import compatible, show
 from engine.tensor import Tensor
 
 __all__ = [
-    "batch_normalization", "bias_add", "crelu", "depth_to_space", "dropout", "elu", "embedding_lookup",
+    "atrous_conv2d", "atrous_conv2d_transpose", "batch_normalization", "bias_add", "conv1d",
+    "conv1d_transpose", "conv2d", "conv2d_transpose", "conv3d", "conv3d_transpose", "conv_transpose",
+    "convolution", "crelu", "depth_to_space", "depthwise_conv2d", "dropout", "elu", "embedding_lookup",
     "gelu", "in_top_k", "l2_loss", "l2_normalize", "leaky_relu", "log_poisson_loss", "log_sigmoid",
-    "log_softmax", "moments", "normalize_moments", "relu", "relu6", "selu", "sigmoid",
+    "log_softmax", "moments", "normalize_moments", "relu", "relu6", "selu",
+    "separable_conv2d", "sigmoid",
     "sigmoid_cross_entropy_with_logits", "silu", "softmax", "softmax_cross_entropy_with_logits",
     "softplus", "softsign", "space_to_batch", "space_to_depth",
     "sparse_softmax_cross_entropy_with_logits", "sufficient_statistics", "swish", "tanh", "top_k",

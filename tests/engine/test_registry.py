@@ -12,12 +12,13 @@ import engine as tf
 from engine.dispatch import NOT_DIFFERENTIABLE, Primitive, apply, primitive, registry
 from engine.errors import InvalidArgumentError
 from engine.spec import TensorSpec
-from tests.engine import samples, samples_debugging, samples_linalg, samples_math
+from tests.engine import samples, samples_conv, samples_debugging, samples_linalg, samples_math
 from tests.engine.cases import Case
 from tests.engine.oracle import array_of, assert_close, numeric_gradient
 
 importlib.import_module("engine.keras")  # so that primitives it may declare count too
 CASES = samples.CASES | samples_math.CASES | samples_linalg.CASES | samples_debugging.DEBUGGING
+CASES |= samples_conv.CASES
 NAMES = [name for name in CASES if name in registry]
 ALL = [(name, case) for name in NAMES for case in CASES[name]]
 # The shape of the result is a value of the input: only its rank can be known before.
@@ -28,6 +29,7 @@ RANK_BY_SIZES = {"gather_nd"}  # how long an index is decides how many axes are 
 NEEDS_AN_AXIS = {
     *samples_math.NEED_AN_AXIS,
     *samples_linalg.NEED_AN_AXIS,
+    *samples_conv.NEED_AN_AXIS,
     "concat", "part_of_concat", "matmul", "argsort", "unslice", "broadcast_shapes",
     "repeated_positions", "roll", "reverse_sequence", "searchsorted", "unique_firsts", "unique_which",
     "diag_part", "diag_like",
