@@ -41,7 +41,8 @@ class Primitive:
       input i, written with operations - so it can be differentiated again, and traced. None marks an
       input without derivative; NOT_DIFFERENTIABLE marks an operation without any.
     ufunc: the NumPy function that computes the same from the arrays alone, if there is one.
-    quiet: so cheap that np.errstate would be felt: eager calls go to the ufunc without it.
+    quiet: so cheap that np.errstate would be felt, so eager calls go without it. Then no function of
+      NumPy's that is written in Python may compute in the kernel: the filter above knows ours alone.
     on_arrays: the vjp rules use Python operators alone, so they hold for bare arrays as well. A gradient
       that nobody differentiates again is computed with those, without a tensor for each step.
     stateful: the value is not a function of the inputs alone; never folded, shared or removed.
@@ -195,6 +196,11 @@ class Context(threading.local):
     builder: Any = None
     log: Log | None = None
 
+    @property
+    def tracing(self) -> bool:
+        """Whether a graph is being built. Else a builder only checks what is computed at once."""
+        return self.builder is not None and self.builder.traces
+
 
 context = Context()
 
@@ -204,9 +210,10 @@ def run_eagerly(primitive: Primitive, inputs: tuple[Tensor, ...], attrs: dict[st
     arrays = [tensor._array for tensor in inputs]
     try:
         if primitive.quiet:
-            return Tensor(primitive.ufunc(*arrays))  # type: ignore[misc]
-        with np.errstate(all="ignore"):  # 1/0 is inf and log(0) is -inf, as in every framework
             result = primitive.kernel(devices.namespace(*arrays), *arrays, **attrs)
+        else:
+            with np.errstate(all="ignore"):  # 1/0 is inf, log(0) is -inf, as in every framework
+                result = primitive.kernel(devices.namespace(*arrays), *arrays, **attrs)
     except (ValueError, TypeError, IndexError, np.exceptions.AxisError) as error:
         raise explain(primitive, inputs, attrs, error) from error
     return tuple(map(Tensor, result)) if type(result) is tuple else Tensor(result)

@@ -419,40 +419,46 @@ def _walk_arrays(
         if entry is None:
             continue
         primitive, attrs, inputs_at, inputs, output = entry
-        simple = primitive.on_arrays
-        if simple:
+        if type(output) is tuple:
+            dy = _take(cotangents, position, output, keep)
+        else:
             dy = cotangents[position]
-            if dy is None:
-                continue
             if position not in keep:
                 cotangents[position] = None
-            simple = dy.dtype.kind in "fc"  # bfloat16 and Python numbers make float32
-        if simple:
-            rules = primitive.vjp
-            operands = [output._array, *[tensor._array for tensor in inputs]]
-        else:
-            dy = dy if primitive.on_arrays else _take(cotangents, position, output, keep)
-            if dy is None:
+        if dy is None:
+            continue
+        # With a bfloat16, a Python number in a rule would make a float32.
+        if primitive.on_arrays and not attrs and dy.dtype.kind in "fc" and len(inputs) <= 2:
+            y, first = output._array, inputs[0]._array
+            # Written out for one input and for two: a loop over them takes half as long again.
+            at, rule = inputs_at[0], primitive.vjp[0]
+            if len(inputs) == 1:
+                if depends[at] and rule is not None:
+                    _hand_on(cotangents, at, rule(dy, y, first), first)
                 continue
-            dy = tuple(map(_as_tensor, dy)) if type(dy) is tuple else _as_tensor(dy)
-            rules = _rules(primitive, dy, output, inputs, attrs)
-            operands = [output, *inputs]
-        index = 0
-        for at in inputs_at:
-            rule = rules[index] if at >= 0 and depends[at] else None
-            index += 1
-            if rule is None:
+            second = inputs[1]._array
+            if at >= 0 and depends[at] and rule is not None:
+                _hand_on(cotangents, at, rule(dy, y, first, second), first)
+            at, rule = inputs_at[1], primitive.vjp[1]
+            if at >= 0 and depends[at] and rule is not None:
+                _hand_on(cotangents, at, rule(dy, y, first, second), second)
+            continue
+        dy = tuple(map(_as_tensor, dy)) if type(dy) is tuple else Tensor(dy)
+        rules = _rules(primitive, dy, output, inputs, attrs)
+        for at, tensor, rule in zip(inputs_at, inputs, rules, strict=False):
+            if at < 0 or not depends[at] or rule is None:
                 continue
-            value = rule(dy, *operands, **attrs)
-            if not simple:
-                if value is None:
-                    continue
-                value = value._array
-            wanted = inputs[index - 1]._array.shape
-            if value.shape != wanted:
-                value = sum_to(devices.namespace(value), value, wanted)
-            before = cotangents[at]
-            cotangents[at] = value if before is None else before + value
+            value = rule(dy, output, *inputs, **attrs)
+            if value is not None:
+                _hand_on(cotangents, at, value._array, tensor._array)
+
+
+def _hand_on(cotangents: list[Any], at: int, value: Any, to: Any) -> None:
+    """Adds to the cotangent of an input, un-broadcast to its shape."""
+    if value.shape != to.shape:
+        value = sum_to(devices.namespace(value), value, to.shape)
+    before = cotangents[at]
+    cotangents[at] = value if before is None else before + value
 
 
 def _as_tensor(value: Any) -> Tensor:

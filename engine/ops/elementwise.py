@@ -327,11 +327,18 @@ def cast(x: Any, dtype: Any, name: str | None = None) -> Tensor:
     return tensor if tensor.dtype is target else apply(_CAST, tensor, dtype=target)
 
 
+def _fill_kernel(xp: Any, x: Any, *, value: int, dtype: dtypes.DType) -> Any:
+    filled = xp.empty(x.shape, dtype.as_numpy_dtype)
+    filled.fill(zero_or_one(value, dtype))
+    return filled
+
+
 _FILL_LIKE = primitive(
     "fill_like",
-    lambda xp, x, *, value, dtype: xp.full(x.shape, zero_or_one(value, dtype), dtype.as_numpy_dtype),
+    _fill_kernel,
     lambda x, *, value, dtype: TensorSpec(x.dims, dtype),
     vjp=NOT_DIFFERENTIABLE,
+    quiet=True,
 )
 
 

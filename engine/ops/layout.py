@@ -94,15 +94,17 @@ def _reshape_spec(x: TensorSpec, *, shape: tuple[int, ...]) -> TensorSpec:
 
 _RESHAPE = primitive(
     "reshape",
-    lambda xp, x, *, shape: xp.reshape(x, shape),
+    lambda xp, x, *, shape: x.reshape(shape),
     _reshape_spec,
     vjp=(lambda dy, y, x, *, shape: reshape_like(dy, x),),
+    quiet=True,
 )
 _RESHAPE_LIKE = primitive(
     "reshape_like",
-    lambda xp, x, like: xp.reshape(x, like.shape),
+    lambda xp, x, like: x.reshape(like.shape),
     lambda x, like: TensorSpec(like.dims, x.dtype),
     vjp=(lambda dy, y, x, like: reshape_like(dy, x), None),
+    quiet=True,
 )
 _RESHAPE_TO = primitive(
     "reshape_to",
@@ -164,9 +166,10 @@ def _insert_axes(dims: Dims, axes: tuple[int, ...]) -> Dims:
 
 _EXPAND = primitive(
     "expand_dims",
-    lambda xp, x, *, axes: xp.expand_dims(x, axes),
+    lambda xp, x, *, axes: x.reshape(_insert_axes(x.shape, axes)),
     lambda x, *, axes: TensorSpec(_insert_axes(x.dims, axes), x.dtype),
     vjp=(lambda dy, y, x, *, axes: apply(_SQUEEZE, dy, axes=axes),),
+    quiet=True,
 )
 
 
@@ -183,9 +186,10 @@ def _squeeze_spec(x: TensorSpec, *, axes: tuple[int, ...]) -> TensorSpec:
 
 _SQUEEZE = primitive(
     "squeeze",
-    lambda xp, x, *, axes: xp.squeeze(x, axes),
+    lambda xp, x, *, axes: x.squeeze(axes),
     _squeeze_spec,
     vjp=(lambda dy, y, x, *, axes: apply(_EXPAND, dy, axes=axes),),
+    quiet=True,
 )
 
 
@@ -231,9 +235,10 @@ def _transpose_spec(x: TensorSpec, *, perm: tuple[int, ...]) -> TensorSpec:
 
 _TRANSPOSE = primitive(
     "transpose",
-    lambda xp, x, *, perm: xp.transpose(x, perm),
+    lambda xp, x, *, perm: x.transpose(perm),
     _transpose_spec,
     vjp=(lambda dy, y, x, *, perm: apply(_TRANSPOSE, dy, perm=_inverse(perm)),),
+    quiet=True,
 )
 
 
@@ -274,7 +279,15 @@ def sum_to(xp: Any, x: Any, dims: tuple[int, ...]) -> Any:
     axes = tuple(range(lead)) + tuple(
         i + lead for i, d in enumerate(dims) if d == 1 and x.shape[i + lead] != 1
     )
-    return xp.reshape(xp.sum(x, axis=axes, dtype=x.dtype), dims) if axes else xp.reshape(x, dims)
+    return (xp.add.reduce(x, axes, x.dtype) if axes else x).reshape(dims)
+
+
+def _stretch_to(xp: Any, x: Any, dims: tuple[int, ...]) -> Any:
+    """`xp.broadcast_to`. NumPy's is made of this iterator, and of four times as long in Python."""
+    if xp is not np or len(dims) < x.ndim:
+        return xp.broadcast_to(x, dims)
+    flags: list[Any] = ["multi_index", "refs_ok", "zerosize_ok"]
+    return np.nditer((x,), flags, [["readonly"]], itershape=dims, order="C").itviews[0]
 
 
 _BROADCAST_TO = primitive(
@@ -291,15 +304,17 @@ _BROADCAST_TO_SHAPE = primitive(
 )
 _BROADCAST_LIKE = primitive(
     "broadcast_like",
-    lambda xp, x, like: xp.broadcast_to(x, like.shape),
+    lambda xp, x, like: _stretch_to(xp, x, like.shape),
     lambda x, like: TensorSpec(like.dims, x.dtype),
     vjp=(lambda dy, y, x, like: sum_like(dy, x), None),
+    quiet=True,
 )
 _SUM_LIKE = primitive(
     "sum_like",
     lambda xp, x, like: sum_to(xp, x, like.shape),
     lambda x, like: TensorSpec(like.dims, x.dtype),
     vjp=(lambda dy, y, x, like: broadcast_like(dy, x), None),
+    quiet=True,
 )
 
 
