@@ -92,5 +92,7 @@ def key_of(path: tuple[str, ...]) -> str:
     >>> key_of(("model", "a.b", "0"))
     'model/a..b/0/.ATTRIBUTES/VARIABLE_VALUE'
     """
+    if "\0" in "".join(path):  # it would end the name in the file
+        raise ValueError(f"A checkpoint cannot save under a name with a zero byte: {path!r}.")
     names = [name.replace(".", "..").replace("/", ".S") for name in path]
     return "/".join([*names, ".ATTRIBUTES/VARIABLE_VALUE"])

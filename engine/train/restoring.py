@@ -79,8 +79,11 @@ class Restoration:
 
     def given(self) -> list[Variable]:
         """The variables that took a value from this checkpoint, as far as they still exist."""
-        alive = (reference() for reference in self._given.values())
-        return [variable for variable in alive if variable is not None]
+        return [variable for _, variable in self._alive()]
+
+    def _alive(self) -> list[tuple[int, Variable]]:
+        pairs = ((number, reference()) for number, reference in self._given.items())
+        return [(number, variable) for number, variable in pairs if variable is not None]
 
     def expect(self, variable: Variable) -> None:
         """A variable was made: it waits until its first use, and looks for its value then."""
@@ -103,8 +106,11 @@ class Restoration:
 
     def _anchor(self, number: int, value: Any) -> None:
         """Later walks start here: the Checkpoint itself may be gone by then."""
-        if number not in self._anchors and not isinstance(value, (Variable, list, tuple, dict)):
-            self._anchors[number] = weakref.ref(value, self._lost)
+        if number not in self._anchors and not isinstance(value, Variable):
+            try:
+                self._anchors[number] = weakref.ref(value, self._lost)
+            except TypeError:  # a list or a dict; it is reached from the object that holds it
+                return
 
     def _lost(self, _: Any) -> None:
         if all(reference() is None for reference in self._anchors.values()):
@@ -129,12 +135,19 @@ class Restoration:
         queue = deque(found)
         takes: list[tuple[int, Variable]] = []
         overtaken: list[tuple[int, Variable]] = []
+        taken = {id(variable): number for number, variable in self._alive()}
         while queue:
             number = queue.popleft()
             value, node = found[number], nodes[number]
             self._anchor(number, value)
             if isinstance(value, Variable):
                 if node.key is None or number in self._given:
+                    continue
+                if taken.setdefault(id(value), number) != number:
+                    self._warn(
+                        number,
+                        f"the variable there has the value of {nodes[taken[id(value)]].key!r}",
+                    )
                     continue
                 if not first and "_array" in value.__dict__:
                     if isinstance(value, _Waiting):  # assigned before it was read: that stays
@@ -150,16 +163,18 @@ class Restoration:
                     found[child] = held[name]
                     queue.append(child)
                 elif found[child] is not held[name] and nodes[child].key is not None:
-                    self._tell_apart(child, name)
+                    self._warn(
+                        child, f"{name!r} of another object is not the same variable any more"
+                    )
         return takes, overtaken
 
-    def _tell_apart(self, number: int, name: str) -> None:
+    def _warn(self, number: int, what: str) -> None:
+        """Once for each value: what was one variable is two now, or the other way round."""
         if number not in self._told:
             self._told.add(number)
             warnings.warn(
-                f"Checkpoint {self.reader.prefix!r} was saved with one variable in two places, and "
-                f"{self.reader.objects[number].key!r} and {name!r} are two variables now. The first of "
-                "them takes the value.",
+                f"Checkpoint {self.reader.prefix!r}, {self.reader.objects[number].key!r}: {what}. The "
+                "objects share their variables in another way than when they were saved.",
                 stacklevel=2,
             )
 
