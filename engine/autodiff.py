@@ -57,7 +57,7 @@ class _Custom:
         return _Custom(self._f.__get__(instance, owner))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if context.builder is None and context.log is None:  # nobody can ever ask for a gradient
+        if not context.tracing and context.log is None:  # nobody can ever ask for a gradient
             result, _ = self._split(self._f(*args, **kwargs))
             return nest.map_structure(convert, result)
         with GradientTape() as watcher:  # for the variables that are read; the log is shared
@@ -92,7 +92,7 @@ class _Custom:
             return [self._checked(value, slot) for value, slot in pairs]
 
         tensors = [slot for slot in slots if slot is not None]
-        if context.builder is None:
+        if not context.tracing:
             captured: list[Any] = []
             pull: Callable[..., list[Any]] = gradients
         else:

@@ -142,7 +142,7 @@ class Log:
         self, primitive: Primitive, inputs: tuple[Tensor, ...], attrs: Any, output: Any
     ) -> None:
         """Notes a call if it depends on anything in this log."""
-        base, limit = self.base, self.limit
+        base, limit, entries = self.base, self.limit, self.entries
         tracked: bool | None = False  # None: depends on this log, but only beyond a cut
         positions = []
         for tensor in inputs:
@@ -150,7 +150,9 @@ class Log:
             if base <= node < limit:
                 positions.append(node - base)
                 tracked = True
-            elif node and node in self.foreign:
+            elif node == 0:
+                positions.append(-1)
+            elif node in self.foreign:
                 positions.append(self.foreign[node])
                 tracked = True
             else:
@@ -161,7 +163,6 @@ class Log:
             if tracked is not False:
                 self._note_cut(primitive, inputs, positions, output)
             return
-        entries = self.entries
         if type(output) is tuple:
             for part in output:
                 part._node = base + len(entries)

@@ -15,6 +15,14 @@ class InvalidArgumentError(OpError):
     """A value, shape or dtype that the operation cannot work with."""
 
 
+class ShapeError(InvalidArgumentError, ValueError):
+    """A rank or size that `tf.debugging` was told not to expect.
+
+    TensorFlow raises ValueError for what it sees while tracing, and InvalidArgumentError for the rest;
+    this is both, so either `except` clause catches it.
+    """
+
+
 class NotFoundError(OpError):
     """A file, device or key that is not there."""
 

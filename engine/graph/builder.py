@@ -2,42 +2,31 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from engine.dispatch import Primitive, context
 from engine.errors import InaccessibleTensorError
 from engine.graph.graph import CONSTANT, PLACEHOLDER, VARIABLE, Graph, Node, SymbolicTensor
+from engine.places import Place, here, surroundings
 from engine.spec import TensorSpec
 from engine.tensor import Tensor
 from engine.variable import Variable
 
-_ENGINE = str(Path(__file__).resolve().parent.parent) + os.sep
-
-
-def _user_line() -> str:
-    """'file.py:12' of the nearest caller outside the engine."""
-    frame: Any = sys._getframe(2)
-    while frame is not None and frame.f_code.co_filename.startswith(_ENGINE):
-        frame = frame.f_back
-    if frame is None:
-        return ""
-    file = frame.f_code.co_filename
-    # A notebook cell runs from a temporary file, whose name tells a reader nothing.
-    short = "cell" if "ipykernel" in file or file.startswith("<") else Path(file).name
-    return f"{short}:{frame.f_lineno}"
-
 
 class Builder:
-    """Collects nodes while a Python function is traced."""
+    """Collects nodes while a Python function is traced.
 
-    def __init__(self, name: str, outer: Builder | None, may_create_variables: bool = True):
+    outer: the executor it was made under. `checks`: whether `tf.debugging` will ask what was around a line.
+    """
+
+    traces = True
+
+    def __init__(self, name: str, outer: Any, may_create_variables: bool = True):
         self.graph = Graph(name)
         self.outer = outer
+        self.checks: bool = outer is not None and outer.checks
         self.may_create_variables = may_create_variables
         self._constants: dict[
             int, tuple[int, Tensor]
@@ -123,9 +112,16 @@ class Builder:
             inputs=numbers,
             attrs=attrs,
             payload=primitive,
-            line=_user_line(),
+            line=surroundings(self._origin) if self.checks else here(),
         )
         return tuple(outputs) if several else outputs[0]
+
+    def _origin(self, tensor: Any) -> Place | None:
+        """Where an operation of this graph was written, of which this is the output."""
+        if not isinstance(tensor, SymbolicTensor):
+            return None
+        line = tensor.graph.node_of(tensor.value_number).line
+        return line if isinstance(line, Place) else None
 
     def read(self, variable: Variable) -> SymbolicTensor:
         """The value a variable has at this point of the program."""
