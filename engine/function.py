@@ -23,7 +23,7 @@ from engine.errors import InvalidArgumentError
 from engine.graph.builder import Builder
 from engine.graph.codegen import compile_source
 from engine.graph.graph import CONSTANT, PLACEHOLDER, VARIABLE, Graph, SymbolicTensor
-from engine.graph.passes import remove_dead_code
+from engine.graph.passes import Stages, optimize, remove_dead_code
 from engine.graph.verifier import verify
 from engine.ops.creation import convert
 from engine.spec import TensorSpec
@@ -34,21 +34,27 @@ CACHE_SIZE = 256  # graphs kept for one function; the least recently used goes f
 
 
 class ConcreteFunction:
-    """One graph, for one set of input specs, ready to be called."""
+    """One graph, for one set of input specs, ready to be called.
+
+    graph: the program as the Python function wrote it.
+    optimized: the program that runs, and passes: the steps from the one to the other.
+    source: the generated Python function.
+    """
 
     def __init__(self, graph: Graph, signature: Any, result: Any, places: list[int | None]):
-        self.graph = graph
+        self.graph = graph  # as written: the program that gradients are taken of
         self.structured_input_signature = signature
         self._result = result  # the nested result, with positions for its leaves
         self._places = places  # for each leaf of the result: its place in graph.outputs, or None
-        self._variables = [node.payload for node in graph.nodes if node.op == VARIABLE]
         self._captures = any(isinstance(node.payload, SymbolicTensor) for node in graph.nodes)
+        self.optimized, self.passes = (graph, Stages()) if self._captures else optimize(graph)
+        self._variables = [node.payload for node in self.optimized.nodes if node.op == VARIABLE]
         self._unsure = [  # updates whose shape is known only when the graph has run
             place
             for place, (_, number) in enumerate(graph.updates)
             if not graph.specs[number].shape.is_fully_defined()
         ]
-        self._run, self.source = compile_source(graph)
+        self._run, self.source = compile_source(self.optimized)
 
     @property
     def name(self) -> str:
@@ -68,7 +74,7 @@ class ConcreteFunction:
     @property
     def variables(self) -> list[Variable]:
         """The variables it reads."""
-        return list(self._variables)
+        return [node.payload for node in self.graph.nodes if node.op == VARIABLE]
 
     def pretty_printed_signature(self) -> str:
         """Arguments and results with their specs, for people."""

@@ -7,10 +7,12 @@ the outputs and of the updates. No tensor, tape or dispatch is left in it; that 
 from __future__ import annotations
 
 from collections.abc import Callable
+from keyword import iskeyword
 from typing import Any
 
 import numpy as np
 
+from engine import devices
 from engine.dispatch import Primitive
 from engine.dtypes import bfloat16
 from engine.graph.graph import CONSTANT, PLACEHOLDER, VARIABLE, Graph, Node
@@ -21,55 +23,101 @@ def _matrix_product(graph: Graph, node: Node) -> bool:
     return node.op == "matmul" and all(s.rank == 2 and s.dtype is not bfloat16 for s in specs)
 
 
-def _call(graph: Graph, node: Node, names: dict[str, Any]) -> str:
+# Operations for which an array has a method or NumPy a function: shorter to read and faster to call than
+# the kernel. An entry returns the text, or None where only the kernel will do.
+def _reduction(method: str) -> Any:
+    def text(graph: Graph, node: Node, x: str) -> str | None:
+        spec = graph.specs[node.inputs[0]]
+        # NumPy widens small integers in a sum, and has no extreme of nothing.
+        plain = spec.dtype.is_floating and spec.dtype is not bfloat16
+        if not plain or (method != "sum" and (not spec.shape.is_fully_defined() or 0 in spec.dims)):
+            return None
+        axes = node.attrs["axes"]
+        axis = axes[0] if len(axes) == 1 else axes
+        return f"{x}.{method}({axis}{', keepdims=True' if node.attrs['keepdims'] else ''})"
+
+    return text
+
+
+_TEXT: dict[str, Any] = {
+    "reduce_sum": _reduction("sum"),
+    "reduce_max": _reduction("max"),
+    "reduce_min": _reduction("min"),
+    "reshape": lambda graph, node, x: f"{x}.reshape({node.attrs['shape']})",
+    "transpose": lambda graph, node, x: (
+        f"{x}.T" if node.attrs["perm"] == (1, 0) else f"{x}.transpose({node.attrs['perm']})"
+    ),
+    "broadcast_to": lambda graph, node, x: f"np.broadcast_to({x}, {node.attrs['shape']})",
+    "select": lambda graph, node, c, x, y: f"np.where({c}, {x}, {y})",
+}
+
+
+def _call(graph: Graph, node: Node, names: dict[str, Any], arguments: list[str]) -> str:
     """The right-hand side of a node's line; what it refers to goes into `names`."""
     primitive = node.primitive
     assert isinstance(primitive, Primitive)
-    arguments = [f"v{number}" for number in node.inputs]
     ufunc: Any = primitive.ufunc
     if _matrix_product(graph, node):  # np.dot skips the checks matmul makes for stacks of matrices
         return f"np.dot({', '.join(arguments)})"
     plain = isinstance(ufunc, np.ufunc) and getattr(np, ufunc.__name__, None) is ufunc
     if plain and not node.attrs:
         return f"np.{ufunc.__name__}({', '.join(arguments)})"
-    names[primitive.name] = primitive.kernel
+    text = _TEXT[node.op](graph, node, *arguments) if node.op in _TEXT else None
+    if text is not None:
+        return str(text)
+    function = primitive.name + "_" * iskeyword(primitive.name)  # 'assert' is a word of Python's
+    names[function] = primitive.kernel
     for key, value in node.attrs.items():
         if isinstance(value, (int, float, bool, str, tuple)) or value is None:
             arguments.append(f"{key}={value!r}")
         else:
             names[f"{key}{node.outputs[0]}"] = value
             arguments.append(f"{key}={key}{node.outputs[0]}")
-    return f"{primitive.name}(np, {', '.join(arguments)})"
+    return f"{function}(np, {', '.join(arguments)})"
 
 
 def source(graph: Graph) -> tuple[str, dict[str, Any]]:
     """The text of the generated function, and the names it refers to."""
     arguments = [f"v{number}" for number in graph.inputs]
     names: dict[str, Any] = {"np": np}
+    constants = {node.outputs[0] for node in graph.nodes if node.op == CONSTANT}
     lines = []
+
+    def name(number: int) -> str:
+        return f"c{number}" if number in constants else f"v{number}"
+
     for node in graph.nodes:
-        left = ", ".join(f"v{number}" for number in node.outputs)
+        left = ", ".join(map(name, node.outputs))
         if node.op == PLACEHOLDER:
             continue
         if node.op == VARIABLE:
             arguments.append(left)
         elif node.op == CONSTANT:
             # Without values for a tensor captured from an enclosing trace: such a graph is only inlined.
-            names[f"c{node.outputs[0]}"] = getattr(node.payload, "_array", None)
-            lines.append(f"{left} = c{node.outputs[0]}")
+            names[left] = getattr(node.payload, "_array", None)
+            spec = graph.specs[node.outputs[0]]
+            lines.append(f"# {left} = {_value(names[left])}  {spec.dtype.name} {spec.shape}")
         else:
             spec = graph.specs[node.outputs[0]]
             note = f"  # {spec.dtype.name} {spec.shape}" + (f"  {node.line}" if node.line else "")
             left += (
                 "," if len(node.outputs) == 1 and isinstance(_specs_of(graph, node), tuple) else ""
             )
-            lines.append(f"{left} = {_call(graph, node, names)}{note}")
-    results = [f"v{number}" for number in graph.outputs]
-    updates = [f"v{number}" for _, number in graph.updates]
+            call = _call(graph, node, names, list(map(name, node.inputs)))
+            lines.append(f"{left} = {call}{note}")
+    results = map(name, graph.outputs)
+    updates = [name(number) for _, number in graph.updates]
     lines.append(f"return [{', '.join(results)}], [{', '.join(updates)}]")
     safe = "".join(c if c.isalnum() else "_" for c in graph.name)
     head = f"def graph_{safe}({', '.join(arguments)}):"
     return "\n".join([head, *(f"    {line}" for line in lines)]) + "\n", names
+
+
+def _value(array: Any) -> str:
+    """A constant for a comment: its value when it is short enough to read."""
+    if array is None or array.size > 1:
+        return "..."
+    return " ".join(repr(devices.to_host(array).tolist()).split())
 
 
 def _specs_of(graph: Graph, node: Node) -> Any:

@@ -51,7 +51,8 @@ def _reduced(x: TensorSpec, axes: Axes, keepdims: bool, dtype: dtypes.DType | No
 
 def _stretch(reduced: Tensor, like: Tensor, axes: Axes, keepdims: bool) -> Tensor:
     """A reduced tensor, brought back to the shape of `like` by repetition."""
-    wide = reduced if keepdims or not axes else apply(_EXPAND, reduced, axes=axes)
+    in_front = axes == tuple(range(len(axes)))  # axes missing there come back by broadcasting
+    wide = reduced if keepdims or in_front else apply(_EXPAND, reduced, axes=axes)
     return broadcast_like(wide, like)
 
 
@@ -77,6 +78,8 @@ def _reduction(name: str, method: str, vjp: Any, kinds: tuple[str, ...], text: s
     repeated = _REPEATED[method]
 
     def kernel(xp: Any, x: Any, *, axes: Axes, keepdims: bool) -> Any:
+        if not axes:
+            return x
         if method in ("max", "min") and x.size == 0:
             low = dtypes.of_numpy(x.dtype)
             edge = (-float("inf"), float("inf")) if low.is_floating else (low.min, low.max)

@@ -129,7 +129,7 @@ def test_a_graph_of_one_node_is_drawn():
 
 def test_the_generated_source_runs_by_itself():
     concrete = small()
-    text, names = source(concrete.graph)
+    text, names = source(concrete.optimized)
     assert text == concrete.source
     fresh: dict[str, Any] = dict(names)
     exec(compile(text, "generated", "exec"), fresh)

@@ -1,4 +1,4 @@
-"""Programs into equal but smaller programs. A pass takes a graph and returns a new one."""
+"""Dead code: what no result depends on is not computed."""
 
 from __future__ import annotations
 
