@@ -13,6 +13,7 @@ from typing import Any
 
 from engine import config, errors, linalg, nest
 from engine.autodiff import custom_gradient, recompute_grad
+from engine.batching.vectorize import vectorized_map
 from engine.devices import device
 from engine.dispatch import init_scope
 from engine.dtypes import (

@@ -13,13 +13,12 @@ from typing import Any
 import numpy as np
 
 from engine import devices, nest
+from engine.batching import vectorize
 from engine.dispatch import Log, Primitive, context
 from engine.ops.complexes import conj
-from engine.ops.creation import convert, zeros
+from engine.ops.creation import convert
 from engine.ops.elementwise import ones_like, zeros_like
-from engine.ops.joining import stack
-from engine.ops.layout import reshape, sum_like, sum_to
-from engine.ops.slicing import getitem
+from engine.ops.layout import sum_like, sum_to
 from engine.spec import compatible
 from engine.tensor import Tensor, describe
 from engine.variable import Variable
@@ -272,22 +271,24 @@ class GradientTape:
         assert log is not None
         entries = log.entries
         wanted = [self._position(source) for source in sources]
+        keep = set(wanted)
         roots = [self._root(target) for target in targets]
         end = max((max(root, self._entry_of(root)) for root in roots if root >= 0), default=-1) + 1
         depends = self._depends([p for p in wanted if p >= 0], end)
-        if log.tapes_seen > 1:  # another tape's leaves are in this log too: keep to our own
-            ours = self._depends([position for position, _ in self._leaves.values()], end)
+        leaves = [position for position, _ in self._leaves.values()]
+        if log.tapes_seen > 1 and not keep.issubset(leaves):
+            # Another tape's leaves are in this log too, and a source may depend on them: keep to our own.
+            ours = self._depends(leaves, end)
             depends = [a and b for a, b in zip(depends, ours, strict=True)]
         # With nobody recording, cotangents are bare arrays; else tensors, so that the log sees them.
         bare = context.builder is None and context.log is None
         cotangents: list[Any] = [None] * end  # one an entry; what is done with is let go
         for target, seed, root in zip(targets, seeds, roots, strict=True):
             if root >= 0 and depends[root]:
-                seed = ones_like(target) if seed is None else conj(convert(seed, hint=target.dtype))
+                seed = _ones(target) if seed is None else conj(convert(seed, hint=target.dtype))
                 seed, before = _fit(seed, target), cotangents[root]
                 seed = seed._array if bare else seed
                 cotangents[root] = seed if before is None else before + seed
-        keep = set(wanted)
         stops = min((p for p in wanted if p >= 0), default=end)
         walk = _walk_arrays if bare else _walk_tensors
         with np.errstate(all="ignore"):
@@ -299,55 +300,41 @@ class GradientTape:
     # --- jacobians ------------------------------------------------------------------------------
 
     def jacobian(
-        self, target: Any, sources: Any, unconnected_gradients: str = UnconnectedGradients.NONE
+        self,
+        target: Any,
+        sources: Any,
+        unconnected_gradients: str = UnconnectedGradients.NONE,
+        parallel_iterations: int | None = None,
+        experimental_use_pfor: bool = True,
     ) -> Any:
-        """All first derivatives: for each source a tensor of shape `target.shape + source.shape`."""
-        self._check_usable("jacobian")
-        y = convert(target)
-        count = y.shape.num_elements()
-        if count is None:
-            raise ValueError("jacobian needs a target whose shape is fully known.")
-        if not self._persistent and count > 1 and self._recording:
-            self._pop()
-        leaves, rows = nest.flatten(sources), []
-        persistent, self._persistent = self._persistent, True
-        try:
-            for i in range(count):
-                seed = [0.0] * count
-                seed[i] = 1.0
-                cotangent = reshape(convert(seed, y.dtype), y.shape.as_list())
-                rows.append(self.gradient(y, leaves, cotangent, unconnected_gradients))
-        finally:
-            self._persistent = persistent
-        if not persistent:
-            self._log = None
-        columns: list[Any] = []
-        for k, leaf in enumerate(leaves):
-            dims = y.shape.as_list() + convert(leaf).shape.as_list()
-            if not rows:  # a target without elements
-                columns.append(zeros(dims, y.dtype))
-            elif rows[0][k] is None:
-                columns.append(None)
-            else:
-                columns.append(reshape(stack([row[k] for row in rows]), dims))
-        return nest.pack_sequence_as(sources, columns)
+        """All first derivatives: for each source a tensor of shape `target.shape + source.shape`.
 
-    def batch_jacobian(self, target: Any, source: Any, unconnected_gradients: str = "none") -> Any:
+        Computed in one walk for all elements of the target. The last two arguments make no difference.
+
+        >>> import engine as tf
+        >>> x = tf.constant([1.0, 2.0])
+        >>> with tf.GradientTape() as tape:
+        ...     tape.watch(x)
+        ...     y = x * x
+        >>> tape.jacobian(y, x).numpy().tolist()
+        [[2.0, 0.0], [0.0, 4.0]]
+        """
+        return vectorize.jacobian(self, target, sources, unconnected_gradients)
+
+    def batch_jacobian(
+        self,
+        target: Any,
+        source: Any,
+        unconnected_gradients: str = UnconnectedGradients.NONE,
+        parallel_iterations: int | None = None,
+        experimental_use_pfor: bool = True,
+    ) -> Any:
         """The jacobian of each example on its own: `(b, n...)` and `(b, m...)` give `(b, n..., m...)`.
 
-        Example i of the target must depend on example i of the source only.
+        Example i of the target must depend on example i of the source only. Without any dependence the
+        result is None, where TensorFlow has zeros.
         """
-        y, x = convert(target), convert(source)
-        if y.ndim < 1 or x.ndim < 1 or y.shape[0] != x.shape[0]:
-            raise ValueError(
-                f"batch_jacobian: target and source must share their first axis, the batch, but have "
-                f"shapes {y.shape} and {x.shape}."
-            )
-        full = self.jacobian(target, source, unconnected_gradients)
-        if full is None:
-            return None
-        middle = (slice(None),) * (y.ndim - 1)
-        return stack([getitem(full, (i, *middle, i)) for i in range(int(y.shape[0]))])
+        return vectorize.batch_jacobian(self, target, source, unconnected_gradients)
 
 
 class _Pause:
@@ -380,18 +367,28 @@ def _cotangents(given: Any, targets: list[Any]) -> list[Any]:
     return checked
 
 
+def _ones(target: Any) -> Tensor:
+    """The cotangent a target has by default. It depends on nothing, so no log is told."""
+    log, context.log = context.log, None
+    try:
+        return ones_like(target)
+    finally:
+        context.log = log
+
+
 def _fit(cotangent: Tensor, to: Tensor) -> Tensor:
     """Un-broadcasts: a cotangent has the shape of the tensor it belongs to."""
-    have, want = cotangent._dims, to._dims
-    if have == want and have is not None and None not in have:
-        return cotangent
-    return sum_like(cotangent, to)
+    have = cotangent._dims
+    if have != to._dims or have is None or None in have:
+        return sum_like(cotangent, to)
+    return cotangent
 
 
 def _walk_tensors(
     entries: list[Any], positions: range, depends: list[bool], cotangents: list[Any], keep: set[int]
 ) -> None:
     """Hands cotangents on, from the last entry to the first, by operations that can be recorded."""
+    eager = context.builder is None
     for position in positions:
         entry = entries[position]
         if entry is None:
@@ -406,7 +403,9 @@ def _walk_tensors(
                 continue
             value = rule(dy, output, *inputs, **attrs)
             if value is not None:
-                value, before = _fit(value, tensor), cotangents[at]
+                if not eager or value._array.shape != tensor._array.shape:
+                    value = _fit(value, tensor)
+                before = cotangents[at]
                 cotangents[at] = value if before is None else before + value
 
 

@@ -1,0 +1,141 @@
+"""tf.vectorized_map, and the jacobians of GradientTape: both run one program for many examples at once.
+
+A jacobian is the gradient for many cotangents, one for each element of the target. The tape is walked
+back once, with cotangents that are Batched. Read `batch` first.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from engine import nest
+from engine.batching.batch import Batch
+from engine.ops.creation import convert
+from engine.ops.layout import broadcast_to, reshape, size, sizes, transpose
+from engine.ops.sequences import eye
+from engine.ops.slicing import getitem
+from engine.spec import compatible, show
+from engine.tensor import Tensor
+
+
+def _count(tensors: list[Tensor]) -> Any:
+    """How many examples there are: the size of the first axes, of which some may be 1."""
+    for tensor in tensors:
+        if not tensor._dims:
+            raise ValueError(
+                "vectorized_map: each tensor needs a first axis, that of the examples, but one has shape "
+                f"{show(tensor._dims)}."
+            )
+    first = [sizes(tensor)[0] for tensor in tensors]
+    known = {n for n in first if isinstance(n, int) and n != 1}
+    if len(known) > 1 or not first:
+        shapes = ", ".join(show(tensor._dims) for tensor in tensors)
+        raise ValueError(
+            "vectorized_map: all tensors must have as many examples along their first axis, or 1, but "
+            f"the shapes are {shapes or 'none'}."
+        )
+    return known.pop() if known else next((n for n in first if not isinstance(n, int)), 1)
+
+
+def vectorized_map(
+    fn: Callable[..., Any], elems: Any, fallback_to_while_loop: bool = True, warn: bool = True
+) -> Any:
+    """`fn` of each example, computed for all of them at once.
+
+    Args:
+      fn: takes one example, nested like `elems`, and returns tensors in any structure. It is called once,
+        with tensors of an example's shape that have no values to look at, as in tf.function.
+      elems: tensors with the examples along their first axis; one of size 1 serves all examples.
+      fallback_to_while_loop: run an operation that has no rule for many examples one by one. Without
+        it, such an operation is an error.
+      warn: say so when that happens.
+
+    Returns:
+      The results, stacked along a new first axis.
+
+    Raises:
+      ValueError: for first axes that differ, or an operation without a rule where none may be looped.
+
+    Tapes may be opened in fn: their gradients are those of each example. Random draws are the same for
+    all examples; TensorFlow draws for each.
+
+    >>> import engine as tf
+    >>> rows = tf.constant([[1, 2], [3, 4]])
+    >>> tf.vectorized_map(lambda row: tf.reduce_sum(row * row), rows).numpy().tolist()
+    [5, 25]
+    """
+    tensors = [convert(leaf) for leaf in nest.flatten(elems)]
+    count = _count(tensors)
+    batch = Batch(count, "vectorized_map", may_loop=fallback_to_while_loop)
+    examples = [
+        batch.wrap(t) if t.shape[0] != 1 or count == 1 else batch.same(getitem(t, 0))
+        for t in tensors
+    ]
+    with batch.open():
+        result = fn(nest.pack_sequence_as(elems, examples))
+        found = [convert(leaf) for leaf in nest.flatten(result)]
+    if batch.loops and warn:
+        warnings.warn(
+            f"vectorized_map ran {', '.join(sorted(batch.loops))} example by example, which is slow: there "
+            "is no rule to run them for all at once. warn=False silences this.",
+            stacklevel=2,
+        )
+    return nest.pack_sequence_as(result, [batch.collect(x) for x in found])
+
+
+def jacobian(tape: Any, target: Any, sources: Any, unconnected_gradients: str) -> Any:
+    """What GradientTape.jacobian returns: one backward walk for all elements of the target."""
+    _begin(tape, "jacobian")
+    y = convert(target)
+    dims = sizes(y)
+    known = y.shape.num_elements()
+    count = size(y) if known is None else known
+    seeds = reshape(eye(count, dtype=y.dtype), [count, *dims])
+    rows = _rows(tape, target, sources, seeds, count, unconnected_gradients, "jacobian")
+    leaves = nest.flatten(sources)
+    full = [
+        None if row is None else reshape(row, [*dims, *sizes(convert(leaf))])
+        for row, leaf in zip(rows, leaves, strict=True)
+    ]
+    return nest.pack_sequence_as(sources, full)
+
+
+def batch_jacobian(tape: Any, target: Any, source: Any, unconnected_gradients: str) -> Any:
+    """What GradientTape.batch_jacobian returns: one walk for all elements of an example of the target."""
+    _begin(tape, "batch_jacobian")
+    y, x = convert(target), convert(source)
+    if y.ndim < 1 or x.ndim < 1 or not compatible((y.shape[0],), (x.shape[0],)):
+        raise ValueError(
+            f"batch_jacobian: target and source must share their first axis, the batch, but have "
+            f"shapes {y.shape} and {x.shape}."
+        )
+    examples, *rest = sizes(y)
+    count: Any = 1
+    for n in rest:
+        count = n * count
+    one = reshape(eye(count, dtype=y.dtype), [count, 1, *rest])
+    seeds = broadcast_to(one, [count, examples, *rest])  # element k of every example at once
+    (found,) = _rows(tape, target, source, seeds, count, unconnected_gradients, "batch_jacobian")
+    if found is None:
+        return None
+    front = transpose(found, [1, 0, *range(2, x.ndim + 1)])
+    return reshape(front, [examples, *rest, *sizes(x)[1:]])
+
+
+def _begin(tape: Any, what: str) -> None:
+    """Ends the recording, as `gradient` would do inside, where it must not change what is open outside."""
+    tape._check_usable(what)
+    if tape._recording and not tape._persistent:
+        tape._pop()
+
+
+def _rows(
+    tape: Any, target: Any, sources: Any, seeds: Tensor, count: Any, unconnected: str, name: str
+) -> list[Any]:
+    """The gradients for many cotangents at once, stacked: one tensor, or None, for each source."""
+    batch = Batch(count, name)
+    with batch.open():
+        found = tape.gradient(target, nest.flatten(sources), batch.wrap(seeds), unconnected)
+    return [None if g is None else batch.collect(g) for g in found]
