@@ -14,15 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from engine.ops.windows import Padding, Pairs, amounts, counts, taps
+from engine.ops.windows import Padding, Pairs, amounts, block_bytes, counts, examples, taps
 
-BLOCK = 1 << 19  # bytes of a block of rows: half a usual second-level cache
-BLOCK_ON_GPU = 1 << 28  # there, launching a kernel costs more than what a cache saves
 NARROW = 8  # elements; shorter runs are copied one at a time, so the other order of copying is faster
-
-
-def _block(xp: Any) -> int:
-    return BLOCK if xp is np else BLOCK_ON_GPU
 
 
 def _padded(xp: Any, x: Any, pairs: Pairs) -> Any:
@@ -56,11 +50,11 @@ def _rows(xp: Any, x: Any, window: Any, strides: Any, dilations: Any, out: Any) 
     run = channels * (window[-1] if dilations[-1] == 1 else 1)
     order = (*range(n + 1, 2 * n + 2), *range(n + 1)) if run < NARROW else range(2 * n + 2)
     each = prod(out) * length * x.itemsize
-    if 2 * each <= _block(xp):
-        step = _block(xp) // each
+    if 2 * each <= block_bytes(xp):
+        step = block_bytes(xp) // each
         parts: Any = [(slice(a, a + step),) for a in range(0, batch, step)]
     else:  # one example is more than a block: cut along its first spatial axis too
-        step = max(_block(xp) * out[0] // each, 1)
+        step = max(block_bytes(xp) * out[0] // each, 1)
         parts = [
             (slice(a, a + 1), slice(r, r + step)) for a in range(batch) for r in range(0, out[0], step)
         ]
@@ -167,9 +161,7 @@ def _products(
     n, channels = len(strides), x.shape[-1]
     filters = w.shape[-1] // channels
     factors = w.reshape(*w.shape[:n], channels, filters)
-    step = max(_block(xp) // max(prod(y.shape[1:]) * y.itemsize, 1), 1)
-    for a in range(0, y.shape[0], step):
-        part = slice(a, a + step)
+    for part in examples(xp, y):
         places_of = (x.shape[1:-1], y.shape[1:-1], w.shape[:n], strides, pairs, dilations)
         for index, windows, places in taps(*places_of):
             for q in range(filters):

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from math import prod
 from typing import Any
+
+import numpy as np
 
 from engine import spec
 from engine.errors import InvalidArgumentError
@@ -18,6 +21,9 @@ from engine.tensor import Tensor
 
 Pairs = tuple[tuple[int, int], ...]
 Padding = str | Pairs  # 'SAME', 'VALID' or (before, after) for each spatial axis
+
+BLOCK = 1 << 18  # bytes worked on at a time: a good part of a usual second-level cache
+BLOCK_ON_GPU = 1 << 28  # there, launching a kernel costs more than what a cache saves
 
 # --- what a caller may write ------------------------------------------------------------------------
 
@@ -196,3 +202,14 @@ def taps(
     for index in itertools.product(*map(range, window)):
         chosen = [axis[t] for axis, t in zip(by_axis, index, strict=True)]
         yield index, tuple(c[0] for c in chosen), tuple(c[1] for c in chosen)
+
+
+def block_bytes(xp: Any) -> int:
+    """How many bytes a kernel should have in hand at a time."""
+    return BLOCK if xp is np else BLOCK_ON_GPU
+
+
+def examples(xp: Any, array: Any) -> Iterator[slice]:
+    """The batch in parts small enough for the cache; at least one example each."""
+    step = max(block_bytes(xp) // max(prod(array.shape[1:]) * array.itemsize, 1), 1)
+    return (slice(a, a + step) for a in range(0, array.shape[0], step))

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from tests.engine.cases import Case, calls, draw
+import engine as tf
+from tests.engine.cases import Case, calls, distinct, draw
 
 
 def pairs_of(
@@ -145,4 +146,117 @@ CASES: dict[str, list[Case]] = {
         linear=(0, 1),
     ),
 }
+
+
+def _met(x: np.ndarray, attrs: dict[str, Any]) -> tuple[tuple[int, ...], list[Any]]:
+    out, met = places(x.shape[1:-1], **attrs)
+    rows = [
+        ((b, *at, c), (b, *place, c))
+        for at, _, place in met
+        for b in range(x.shape[0])
+        for c in range(x.shape[-1])
+    ]
+    return (x.shape[0], *out, x.shape[-1]), rows
+
+
+def winners(x: np.ndarray, **attrs: Any) -> tuple[tuple[int, ...], dict[Any, Any]]:
+    """For each window with an element: the first place that holds its largest."""
+    shape, rows = _met(x, attrs)
+    best: dict[Any, Any] = {}
+    for at, place in rows:
+        if at not in best or x[place] > x[best[at]]:
+            best[at] = place
+    return shape, best
+
+
+def largest(x: np.ndarray, **attrs: Any) -> np.ndarray:
+    return picked(x, x, **attrs)
+
+
+def picked(d: np.ndarray, x: np.ndarray, **attrs: Any) -> np.ndarray:
+    shape, best = winners(x, **attrs)
+    y = np.full(shape, 0.0 if d is not x else -np.inf)
+    for at, place in best.items():
+        y[at] = d[place]
+    return y
+
+
+def handed_back(dy: np.ndarray, x: np.ndarray, **attrs: Any) -> np.ndarray:
+    dx = np.zeros(x.shape)
+    for at, place in winners(x, **attrs)[1].items():
+        dx[place] += dy[at]
+    return dx
+
+
+def positions(x: np.ndarray, with_batch: bool, dtype: tf.DType, **attrs: Any) -> np.ndarray:
+    shape, best = winners(x, **attrs)
+    found = np.zeros(shape, dtype.as_numpy_dtype)
+    for at, place in best.items():
+        of = place if with_batch else (0, *place[1:])
+        found[at] = np.ravel_multi_index(of, x.shape)
+    return found
+
+
+def window_sum(x: np.ndarray, mean: bool, **attrs: Any) -> np.ndarray:
+    shape, rows = _met(x, attrs)
+    total, count = np.zeros(shape), np.zeros(shape)
+    for at, place in rows:
+        total[at] += x[place]
+        count[at] += 1
+    return total / np.maximum(count, 1) if mean else total
+
+
+def window_spread(dy: np.ndarray, like: np.ndarray, mean: bool, **attrs: Any) -> np.ndarray:
+    rows = _met(like, attrs)[1]
+    count = {at: sum(1 for other, _ in rows if other == at) for at, _ in rows}
+    dx = np.zeros(like.shape)
+    for at, place in rows:
+        dx[place] += dy[at] / (count[at] if mean else 1)
+    return dx
+
+
+POOLS: list[tuple[tuple[int, ...], dict[str, Any]]] = [
+    ((2, 4, 4, 2), {"window": (2, 2), **how((2, 2))}),
+    ((1, 5, 4, 2), {"window": (3, 2), **how((2, 1), "SAME")}),
+    ((1, 5, 6, 1), {"window": (2, 3), **how((1, 2), "VALID", (2, 1))}),
+    ((1, 4, 3, 1), {"window": (3, 2), **how((2, 2), ((1, 2), (0, 1)))}),
+    ((2, 7, 2), {"window": (2,), **how((3,), "SAME")}),
+    ((1, 3, 2, 3, 1), {"window": (2, 2, 2), **how((1, 1, 2), "SAME")}),
+    ((0, 3, 3, 1), {"window": (2, 2), **how((1, 1))}),
+]
+
+for _x, _how in POOLS:
+    _from = distinct(_x)
+    _to = largest(_from, **_how).shape
+    for _name, _row in {
+        "max_pool": ((_from,), _how, lambda x, h=_how: largest(x, **h)),
+        "max_pool_backprop": (
+            (draw(_to), _from, largest(_from, **_how)),
+            _how,
+            lambda dy, x, y, h=_how: handed_back(dy, x, **h),
+        ),
+        "max_pool_pick": (
+            (draw(_x), _from, largest(_from, **_how)),
+            _how,
+            lambda d, x, y, h=_how: picked(d, x, **h),
+        ),
+    }.items():
+        CASES.setdefault(_name, []).extend(calls(_row, linear=() if _name == "max_pool" else (0,)))
+    for _mean in (True, False):
+        _both = {**_how, "mean": _mean}
+        CASES.setdefault("window_sum", []).extend(
+            calls(((draw(_x),), _both, lambda x, h=_both: window_sum(x, **h)), linear=(0,))
+        )
+        CASES.setdefault("window_spread", []).extend(
+            calls(
+                ((draw(_to), draw(_x)), _both, lambda dy, x, h=_both: window_spread(dy, x, **h)),
+                linear=(0,),
+            )
+        )
+    for _batch, _dtype in ((False, tf.int64), (True, tf.int32)):
+        _all = {**_how, "with_batch": _batch, "dtype": _dtype}
+        CASES.setdefault("max_pool_positions", []).extend(
+            calls(((_from,), _all, lambda x, h=_all: positions(x, **h)))
+        )
+
 NEED_AN_AXIS = tuple(CASES)
