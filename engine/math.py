@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from engine.ops import math_special as special
+from engine.ops.bessel import bessel_i0, bessel_i0e, bessel_i1, bessel_i1e
+from engine.ops.beta import betainc
 from engine.ops.complexes import abs, angle, conj, imag, real
 from engine.ops.elementwise import (
     add,
@@ -49,6 +52,7 @@ from engine.ops.elementwise import (
 )
 from engine.ops.elementwise import floormod as mod
 from engine.ops.elementwise import round as rint
+from engine.ops.gamma import igamma, igammac
 from engine.ops.nn import log_softmax, softmax
 from engine.ops.norms import (
     accumulate_n,

@@ -15,6 +15,11 @@ matrices     diagonals and bands: diag, band_part, trace, ...
 blocks       space_to_depth, space_to_batch and back
 casting      conversions other than cast: saturate_cast, bitcast
 reduce       many elements to one: reduce_sum, reduce_max, argmax, ...
+integrals    what the next four share: a quadrature, and pieces free of cancellation
+gamma        incomplete gamma functions
+beta         the incomplete beta function
+bessel       Bessel functions
+antiderivatives  integrals with names: Dawson's, Fresnel's, Spence's, the exponential one
 linalg       matmul
 activations  what stands between layers: softmax, elu, gelu, ...
 losses       cross-entropies of logits, and other losses

@@ -15,10 +15,12 @@ from engine.spec import TensorSpec
 from tests.engine import samples, samples_conv, samples_debugging, samples_linalg, samples_math
 from tests.engine.cases import Case
 from tests.engine.oracle import array_of, assert_close, numeric_gradient
+from tests.engine.samples_special import CASES as SPECIAL
 
 importlib.import_module("engine.keras")  # so that primitives it may declare count too
 CASES = samples.CASES | samples_math.CASES | samples_linalg.CASES | samples_debugging.DEBUGGING
 CASES |= samples_conv.CASES
+CASES |= SPECIAL
 NAMES = [name for name in CASES if name in registry]
 ALL = [(name, case) for name in NAMES for case in CASES[name]]
 # The shape of the result is a value of the input: only its rank can be known before.
