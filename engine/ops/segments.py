@@ -33,8 +33,10 @@ from engine.ops.elementwise import (
 )
 from engine.ops.indexing import _SCATTER_ADD, _positions, gather
 from engine.ops.joining import stack
-from engine.ops.layout import reshape, sizes
+from engine.ops.layout import expand_dims, reshape, reshape_like, sizes
+from engine.ops.ordering import argsort
 from engine.ops.reduce import reduce_max
+from engine.ops.scan import _recurrence, _shift
 from engine.ops.sequences import range_
 from engine.ops.slicing import getitem
 from engine.spec import TensorSpec, show
@@ -72,14 +74,23 @@ def _extreme_vjp(dy: Tensor, y: Tensor, data: Tensor, ids: Tensor, like: Tensor)
 
 
 def _prod_vjp(dy: Tensor, y: Tensor, data: Tensor, ids: Tensor, like: Tensor) -> Tensor:
-    """The product of the others, also where an element is 0 and nothing can be divided by it."""
-    zero = equal(data, 0)
-    count = apply(_SCATTER_ADD, cast(zero, dy.dtype), ids, like, axis=0)
-    safe = where(zero, ones_like(data), data)
-    rest = apply(_PROD, safe, ids, like)  # the product without the zeros
-    others = where(zero, gather(rest, ids), gather(y, ids) / safe)
-    other_zeros = gather(count, ids) - cast(zero, dy.dtype)
-    return gather(dy, ids) * others * cast(equal(other_zeros, 0), dy.dtype)
+    """The product of the others of a segment: of those before and those after, in the order of segments.
+
+    Nothing is divided, so zeros need no care, in derivatives of any order.
+    """
+    numbers = reshape(ids, [-1])
+    x = reshape(data, [sizes(numbers)[0], *sizes(data)[ids.ndim :]])
+    order = argsort(numbers)
+    x, numbers = gather(x, order), gather(numbers, order) + 1
+    for _ in range(x.ndim - 1):
+        numbers = expand_dims(numbers, -1)
+    others = ones_like(x)
+    for backward in (False, True):
+        inside = equal(numbers, _shift(numbers, 0, backward))  # the neighbour is of the same segment
+        step = where(inside, _shift(x, 0, backward), zeros_like(x))
+        start = where(inside, zeros_like(x), ones_like(x))
+        others = others * _recurrence(step, start, 0, backward, False)
+    return gather(dy, ids) * reshape_like(gather(others, argsort(order)), data)
 
 
 _MAX = _segment("segment_max", "maximum", _extreme_vjp, REAL)

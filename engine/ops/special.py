@@ -246,6 +246,7 @@ def ndtri(x: Any, name: str | None = None) -> Tensor:
 # A&S is Abramowitz and Stegun, Handbook of Mathematical Functions (1964); DLMF is dlmf.nist.gov.
 
 _BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510, 43867 / 798)
+_FARTHEST = 10_000  # how far below 0 zeta is computed
 _SHIFT = 10  # the asymptotic series are used from here on
 
 
@@ -263,7 +264,13 @@ def _zeta(s: Any, q: Any) -> Any:
 
 
 def _zeta_array(s: Any, q: Any) -> Any:
-    return _zeta(s, np.where(q > 0, q, 1)) + np.where(q > 0, 0, np.nan)
+    """At q <= 0 terms are added until q is positive: one is inf where q is whole, NaN for a broken power."""
+    s, q = np.broadcast_arrays(s, q)
+    terms = np.zeros_like(q)
+    while (low := (q <= 0) & (q > -_FARTHEST)).any():
+        terms = terms + np.where(low, np.where(low, q, 1) ** -s, 0)
+        q = np.where(low, q + 1, q)
+    return terms + np.where(q > 0, _zeta(s, np.where(q > 0, q, 1)), np.nan)
 
 
 @functools.cache
@@ -320,7 +327,7 @@ digamma = unary("digamma", _widened(_digamma), (lambda dy, y, a: dy * polygamma(
 zeta = binary("zeta", _widened(_zeta_array), (
     None,
     lambda dy, y, a, b: -dy * a * zeta(a + 1, b)),
-    "the Hurwitz zeta function, the sum of (k + q)^-x over k = 0, 1, ...; x > 1, q > 0", FLOAT)
+    "the Hurwitz zeta function, the sum of (k + q)^-x over k = 0, 1, ...; x > 1", FLOAT)
 # fmt: on
 
 
