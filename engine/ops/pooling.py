@@ -145,10 +145,13 @@ class MaxPoolWithArgmax(NamedTuple):
 
 
 def _prepared(
-    what: str, n: int | None, kinds: tuple[str, ...], input: Any, ksize: Any, strides: Any, padding: Any,
-    data_format: Any, dilations: Any,
-) -> tuple[Tensor, bool, dict[str, Any]]:  # fmt: skip
-    """The input with channels last, whether they came first, and the attributes of the primitives."""
+    what: str, n: int | None, kinds: tuple[str, ...], settings: tuple[Any, ...], dilations: Any = None
+) -> tuple[Tensor, bool, dict[str, Any]]:
+    """The input with channels last, whether they came first, and the attributes of the primitives.
+
+    settings: (input, ksize, strides, padding, data_format).
+    """
+    input, ksize, strides, padding, data_format = settings
     x = convert(input)
     axes = x.ndim - 2 if n is None else n
     if x.ndim != axes + 2 or not 1 <= axes <= 3:
@@ -171,13 +174,13 @@ def _prepared(
 
 
 def _max(what: str, n: int | None, *settings: Any, dilations: Any = None) -> Tensor:
-    x, first, how = _prepared(what, n, REAL, *settings, dilations)
+    x, first, how = _prepared(what, n, REAL, settings, dilations)
     y = apply(_MAX, x, **how)
     return back_to_first(y) if first else y
 
 
 def _mean(what: str, n: int | None, *settings: Any, dilations: Any = None) -> Tensor:
-    x, first, how = _prepared(what, n, FLOATING, *settings, dilations)
+    x, first, how = _prepared(what, n, FLOATING, settings, dilations)
     y = apply(_SUM, x, mean=True, **how)
     return back_to_first(y) if first else y
 
@@ -299,7 +302,7 @@ def pool(
     Args:
       pooling_type: 'MAX' or 'AVG'.
 
-    TensorFlow pads dilated 'SAME' windows with zeros that may win and that count; here they never do.
+    TensorFlow refuses dilated 'SAME' windows, and strides above 1 together with dilations; here they work.
 
     >>> pool([[[1.0], [3.0], [2.0], [6.0]]], [2], "MAX", dilations=[2]).numpy().ravel().tolist()
     [2.0, 6.0]
@@ -335,9 +338,8 @@ def max_pool_with_argmax(
         raise ValueError(
             f"max_pool_with_argmax: output_dtype must be int32 or int64, not {dtype.name}."
         )
-    x, _, how = _prepared(
-        "max_pool_with_argmax", 2, REAL, input, ksize, strides, padding, data_format, None
-    )
+    settings = (input, ksize, strides, padding, data_format)
+    x, _, how = _prepared("max_pool_with_argmax", 2, REAL, settings)
     where = apply(_POSITIONS, x, with_batch=bool(include_batch_in_index), dtype=dtype, **how)
     return MaxPoolWithArgmax(apply(_MAX, x, **how), where)
 
