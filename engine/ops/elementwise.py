@@ -187,7 +187,7 @@ floormod = binary("floormod", _no_integer_zero("floormod", np.mod), (
     lambda dy, y, a, b: dy,
     lambda dy, y, a, b: -dy * floordiv(a, b)), "the remainder, with the sign of y", REAL)
 pow = binary("pow", np.power, (  # d x^0/dx is 0, also where x = 0; d x^y/dy is 0 where x = 0, its limit
-    lambda dy, y, a, b: dy * b * pow(a, where(equal(b, 0), ones_like(b), b - 1)),
+    lambda dy, y, a, b: dy * b * pow(a, where(logical_and(equal(a, 0), equal(b, 0)), ones_like(b), b - 1)),
     lambda dy, y, a, b: dy * y * log(where(a > 0, a, ones_like(a)))), "x to the power y")
 maximum = binary("maximum", np.maximum, (  # at a tie the first input takes the cotangent
     lambda dy, y, a, b: where(a >= b, dy, zeros_like(dy)),
