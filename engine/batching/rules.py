@@ -17,8 +17,9 @@ from engine.dispatch import Primitive, apply
 from engine.ops.creation import zeros
 from engine.ops.elementwise import cast
 from engine.ops.joining import concat
-from engine.ops.layout import broadcast_to, expand_dims, reshape, transpose
+from engine.ops.layout import broadcast_to, expand_dims, reshape, shape, sizes, transpose
 from engine.ops.linalg import swap_last
+from engine.ops.reduce import reduce_prod
 from engine.ops.sequences import range_
 from engine.ops.slicing import ALL
 from engine.tensor import Tensor
@@ -84,9 +85,6 @@ def _shape(batch: Batch, primitive: Primitive, inputs: Inputs, attrs: Attrs) -> 
 
 
 def _size(batch: Batch, primitive: Primitive, inputs: Inputs, attrs: Attrs) -> Any:
-    from engine.ops.layout import shape
-    from engine.ops.reduce import reduce_prod
-
     return batch.same(reduce_prod(shape(inputs[0].value, attrs["dtype"])[1:]))  # type: ignore[index]
 
 
@@ -115,8 +113,8 @@ def _with_front(batch: Batch, later: Tensor, known: Any) -> Attrs:
 def _to_shape(batch: Batch, primitive: Primitive, inputs: Inputs, attrs: Attrs) -> Any:
     """reshape_to and broadcast_to_shape: the shape is an input."""
     x, later = inputs
-    if later.along:
-        return None
+    if later.along or (isinstance(batch.size, int) and not batch.size):
+        return None  # without examples, no element is left that would say what a -1 stands for
     found = _with_front(batch, later.value, attrs.get("known"))
     stretched = primitive.name == "broadcast_to_shape"
     value = batch.lead(x, later._dims[0]) if stretched else x.value
@@ -124,8 +122,8 @@ def _to_shape(batch: Batch, primitive: Primitive, inputs: Inputs, attrs: Attrs) 
 
 
 def _broadcast_to(batch: Batch, primitive: Primitive, inputs: Inputs, attrs: Attrs) -> Any:
-    shape = attrs["shape"]
-    return broadcast_to(batch.lead(inputs[0], len(shape)), [batch.size, *shape])
+    dims = attrs["shape"]
+    return broadcast_to(batch.lead(inputs[0], len(dims)), [batch.size, *dims])
 
 
 def _broadcast_like(batch: Batch, primitive: Primitive, inputs: Inputs, attrs: Attrs) -> Any:
@@ -136,13 +134,17 @@ def _broadcast_like(batch: Batch, primitive: Primitive, inputs: Inputs, attrs: A
     return broadcast_to(value, [batch.size, *batch.sizes(like)])
 
 
+def blank(dims: list[Any], dtype: Any) -> Tensor:
+    """A tensor for primitives that look at nothing but its shape; eagerly it takes no memory."""
+    return broadcast_to(zeros([], dtype), dims)
+
+
 def _sum_like(batch: Batch, primitive: Primitive, inputs: Inputs, attrs: Attrs) -> Any:
     x, like = inputs
     dims = batch.sizes(like)
 
-    def summed(*front: Any) -> Tensor:  # only the shape of the second input counts
-        blank = broadcast_to(zeros([], x.dtype), [*front, *dims])
-        return apply(primitive, x.value, blank)
+    def summed(*front: Any) -> Tensor:
+        return apply(primitive, x.value, blank([*front, *dims], x.dtype))
 
     if not x.along:
         return batch.same(summed())
@@ -238,6 +240,85 @@ def _segments(batch: Batch, primitive: Primitive, inputs: Inputs, attrs: Attrs) 
     return reshape(made, [batch.size, count, *rest])
 
 
+# --- convolution and pooling ------------------------------------------------------------------------
+
+
+def merged(batch: Batch, primitive: Primitive, inputs: Inputs, attrs: Attrs) -> Any:
+    """Primitives whose first axis is a batch: the batches of all examples in one row."""
+
+    def merge(value: Tensor) -> Tensor:
+        count, first, *rest = sizes(value)
+        return reshape(value, [count * first, *rest])
+
+    first = batch.sizes(inputs[0])[0]
+    made = apply(primitive, *(merge(batch.spread(x)) for x in inputs), **attrs)
+    return reshape(made, [batch.size, first, *sizes(made)[1:]])
+
+
+def _positions(batch: Batch, primitive: Primitive, inputs: Inputs, attrs: Attrs) -> Any:
+    return None if attrs["with_batch"] else merged(batch, primitive, inputs, attrs)
+
+
+def _as_groups(value: Tensor) -> Tensor:
+    """Examples as groups of channels: (examples, ..., channels) to (..., examples * channels)."""
+    count, *middle, channels = sizes(value)
+    order = [*range(1, len(middle) + 1), 0, len(middle) + 1]
+    return reshape(transpose(value, order), [*middle, count * channels])
+
+
+def _from_groups(batch: Batch, made: Tensor, channels: Any) -> Tensor:
+    *middle, _ = sizes(made)
+    rank = len(middle)
+    apart = reshape(made, [*middle, batch.size, channels])
+    return transpose(apart, [rank, *range(rank), rank + 1])
+
+
+def _conv(batch: Batch, primitive: Primitive, inputs: Inputs, attrs: Attrs) -> Any:
+    x, w = inputs
+    if not w.along:
+        count, first, *rest = sizes(x.value)
+        made = apply(primitive, reshape(x.value, [count * first, *rest]), w.value, **attrs)
+        return reshape(made, [count, first, *sizes(made)[1:]])
+    one_group = x._dims[-1] is not None and x._dims[-1] == w._dims[-2]
+    given = x.value if one_group and not x.along else _as_groups(batch.spread(x))
+    made = apply(primitive, given, _as_groups(w.value), **attrs)
+    return _from_groups(batch, made, batch.sizes(w)[-1])
+
+
+def _conv_input(batch: Batch, primitive: Primitive, inputs: Inputs, attrs: Attrs) -> Any:
+    dy, w, like = inputs
+    if w.along:
+        made = apply(primitive, *(_as_groups(batch.spread(x)) for x in inputs), **attrs)
+        return _from_groups(batch, made, batch.sizes(like)[-1])
+    _, first, *rest = sizes(batch.spread(dy))
+    blank_like = blank([batch.size * first, *batch.sizes(like)[1:]], like.dtype)
+    joined = reshape(batch.spread(dy), [batch.size * first, *rest])
+    made = apply(primitive, joined, w.value, blank_like, **attrs)
+    return reshape(made, [batch.size, first, *sizes(made)[1:]])
+
+
+def _conv_filter(batch: Batch, primitive: Primitive, inputs: Inputs, attrs: Attrs) -> Any:
+    x, dy, like = inputs
+    one_group = x._dims[-1] is not None and x._dims[-1] == like._dims[-2]
+    given = x.value if one_group and not x.along else _as_groups(batch.spread(x))
+    *window, filters = batch.sizes(like)
+    blank_like = blank([*window, filters * batch.size], like.dtype)
+    made = apply(primitive, given, _as_groups(batch.spread(dy)), blank_like, **attrs)
+    return _from_groups(batch, made, filters)
+
+
+# --- checks -----------------------------------------------------------------------------------------
+
+
+def _check(batch: Batch, primitive: Primitive, inputs: Inputs, attrs: Attrs) -> Any:
+    """A check of values: it holds when it holds for all examples."""
+    return batch.same(aligned(batch, primitive, inputs, attrs))
+
+
+def _check_shapes(batch: Batch, primitive: Primitive, inputs: Inputs, attrs: Attrs) -> Any:
+    return batch.same(apply(primitive, *(blank(batch.sizes(x), x.dtype) for x in inputs), **attrs))
+
+
 # --- a derivative of one's own ----------------------------------------------------------------------
 
 
@@ -256,7 +337,8 @@ def _custom(batch: Batch, primitive: Primitive, inputs: Inputs, attrs: Attrs) ->
 RULES: dict[str, Rule] = {
     # elementwise in all but the ufunc that makes the others of this family known
     **dict.fromkeys(("select", "cast", "fill_like", "identity", "stop_gradient", "complex"), aligned),
-    **dict.fromkeys(("real", "imag", "complex_abs", "bitcast"), aligned),
+    **dict.fromkeys(("real", "imag", "complex_abs", "bitcast", "check_numerics"), aligned),
+    **dict.fromkeys(("betainc", "betainc_derivative", "igamma", "igammac", "igamma_derivative"), aligned),
     # matrices, or rows, in the last axes
     **dict.fromkeys(("triangle", "inv", "det", "slogdet", "cholesky", "qr", "eigh", "svd"), stacked),
     **dict.fromkeys(("diag_part", "diag_like", "argsort", "searchsorted", "checked_labels"), stacked),
@@ -288,6 +370,18 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(("tensor_scatter_nd_update", "tensor_scatter_nd_max"), _changed),
     "tensor_scatter_nd_min": _changed,
     **dict.fromkeys(("segment_max", "segment_min", "segment_prod"), _segments),
+    # images
+    "conv": _conv,
+    "conv_backprop_input": _conv_input,
+    "conv_backprop_filter": _conv_filter,
+    **dict.fromkeys(("max_pool", "max_pool_backprop", "max_pool_pick"), merged),
+    **dict.fromkeys(("window_sum", "window_spread"), merged),
+    "max_pool_positions": _positions,
+    # checks
+    **dict.fromkeys(("assert_equal", "assert_none_equal", "assert_less", "assert_less_equal"), _check),
+    **dict.fromkeys(("assert_greater", "assert_greater_equal", "assert_near", "assert_positive"), _check),
+    **dict.fromkeys(("assert_negative", "assert_non_negative", "assert_non_positive"), _check),
+    **dict.fromkeys(("assert_rank", "assert_shapes"), _check_shapes),
     "custom_gradient": _custom,
 }  # fmt: skip
 

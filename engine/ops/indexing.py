@@ -146,6 +146,8 @@ def _nd_key(xp: Any, what: str, indices: Any, shape: Any, batch_dims: int) -> tu
     for k in range(depth):
         _check_range(what, indices[..., k], shape[batch_dims + k], batch_dims + k, shape)
     lead = _batch_key(xp, indices[..., 0] if depth else xp.zeros(indices.shape[:-1]), batch_dims)
+    if not depth and batch_dims:  # each row means all that its example has
+        lead = (xp.broadcast_to(lead[0], indices.shape[:-1]), *lead[1:])
     # Without an index of its own, each row means the whole tensor.
     whole = () if depth or batch_dims else (xp.zeros(indices.shape[:-1], int),)
     return whole or (*lead, *(indices[..., k] for k in range(depth)))

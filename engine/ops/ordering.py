@@ -27,7 +27,7 @@ from engine.ops.indexing import _SCATTER_ADD, gather
 from engine.ops.layout import expand_dims, transpose
 from engine.ops.reduce import reduce_sum
 from engine.ops.slicing import getitem
-from engine.spec import TensorSpec, normalize_axis, show
+from engine.spec import TensorSpec, element_count, normalize_axis, show
 from engine.tensor import Tensor
 
 
@@ -174,8 +174,9 @@ def invert_permutation(x: Any, name: str | None = None) -> Tensor:
 
 
 def _search_kernel(xp: Any, rows: Any, values: Any, *, side: str, dtype: dtypes.DType) -> Any:
-    flat = xp.reshape(rows, (-1, rows.shape[-1])) if rows.ndim > 1 else rows[None]
-    wanted = xp.reshape(values, (flat.shape[0], values.shape[-1]))
+    count = element_count(rows.shape[:-1])
+    flat = xp.reshape(rows, (count, rows.shape[-1]))
+    wanted = xp.reshape(values, (count, values.shape[-1]))
     result = xp.zeros(wanted.shape, dtype.as_numpy_dtype)
     for i in range(flat.shape[0]):
         result[i] = xp.searchsorted(flat[i], wanted[i], side)
