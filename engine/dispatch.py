@@ -200,7 +200,7 @@ class Context(threading.local):
     @property
     def tracing(self) -> bool:
         """Whether a graph is being built. Else a builder only checks what is computed at once."""
-        return self.builder is not None and self.builder.traces
+        return self.builder is not None and getattr(self.builder, "traces", True)
 
 
 context = Context()

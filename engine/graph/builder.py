@@ -26,7 +26,7 @@ class Builder:
     def __init__(self, name: str, outer: Any, may_create_variables: bool = True):
         self.graph = Graph(name)
         self.outer = outer
-        self.checks: bool = outer is not None and outer.checks
+        self.checks: bool = getattr(outer, "checks", False)
         self.may_create_variables = may_create_variables
         self._constants: dict[
             int, tuple[int, Tensor]

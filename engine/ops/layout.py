@@ -124,7 +124,7 @@ def _hoped(shape: TensorSpec, known: Dims | None) -> Dims | None:
 def _static_dims(shape: Any) -> tuple[int, ...] | None:
     """A shape argument as ints, or None when part of it is symbolic, known only when the graph runs."""
     parts = list(shape) if isinstance(shape, (list, tuple)) else [shape]
-    if any(map(is_symbolic, parts)) or (context.builder is not None and _has_variable(parts)):
+    if any(map(is_symbolic, parts)) or (context.tracing and _has_variable(parts)):
         return None
     if isinstance(shape, (Tensor, Variable)):
         shape = convert(shape).numpy().reshape(-1).tolist()

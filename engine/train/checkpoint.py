@@ -149,7 +149,7 @@ class Checkpoint:
 
 
 def _outside_of_graphs(what: str) -> None:
-    if context.builder is not None:
+    if context.tracing:
         raise NotImplementedError(
             f"Checkpoint.{what} works with files and values, and while a tf.function is traced there are no "
             "values. Call it outside of the function, for example after each epoch."
