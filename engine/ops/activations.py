@@ -84,13 +84,15 @@ def _selu(x: Any) -> Any:
 
 # fmt: off
 relu6 = unary("relu6", _relu6, (  # the derivative at 0 and at 6 is taken as 0
-    lambda dy, y, a: where((a > 0) & (a < 6), dy, zeros_like(dy)),), "min(max(x, 0), 6)", REAL)
+    lambda dy, y, a: where((a > 0) & (a < 6), dy, zeros_like(dy)),), "min(max(x, 0), 6)", REAL,
+    called="features")
 elu = unary("elu", _elu, (
-    lambda dy, y, a: where(a < 0, dy * (y + 1), dy),), "x where x > 0, exp(x) - 1 elsewhere", FLOAT)
+    lambda dy, y, a: where(a < 0, dy * (y + 1), dy),), "x where x > 0, exp(x) - 1 elsewhere", FLOAT,
+    called="features")
 selu = unary("selu", _selu, (
     lambda dy, y, a: where(a < 0, dy * (y + _SELU_LOW), dy * _SELU_SCALE),),
     "elu, scaled so that mean 0 and variance 1 are kept: 1.0507 x where x > 0, else 1.7581 (exp(x) - 1)",
-    FLOAT)
+    FLOAT, called="features")
 # fmt: on
 
 

@@ -76,16 +76,20 @@ def _enter(
     return primitive(name, _kernel(ufunc), rule, vjp=vjp, ufunc=ufunc, quiet=quiet)
 
 
-def _document(op: Any, name: str, text: str, arguments: str) -> Any:
+def _document(op: Any, name: str, text: str, arguments: str, called: tuple[str, ...]) -> Any:
+    """Gives an operation its name, its docstring and the names TensorFlow has for its inputs."""
+    code = op.__code__
+    op.__code__ = code.replace(co_varnames=called + code.co_varnames[len(called) :])
     op.__name__ = op.__qualname__ = name
     op.__doc__ = f"{text}\n\n    Elementwise; {arguments}\n    "
     return op
 
 
 def unary(
-    name: str, ufunc: Any, vjp: Any, text: str, kinds: Any = FLOATING, dtype: Any = None, quiet: bool = False
-) -> Any:
-    """Declares a primitive of one input and returns the public operation."""
+    name: str, ufunc: Any, vjp: Any, text: str, kinds: Any = FLOATING, dtype: Any = None, quiet: bool = False,
+    called: str = "x",
+) -> Any:  # fmt: skip
+    """Declares a primitive of one input and returns the public operation, whose input is `called` so."""
     record = _enter(name, ufunc, vjp, kinds, dtype, quiet)
     fast = _numpy_kinds(kinds) if quiet else ""
 
@@ -101,12 +105,13 @@ def unary(
             _check_kind(record.name, tensor, kinds)
         return apply(record, tensor)
 
-    return _document(op, name, text, "the shape of `x` stays.")
+    return _document(op, name, text, f"the shape of `{called}` stays.", (called,))
 
 
 def binary(
-    name: str, ufunc: Any, vjp: Any, text: str, kinds: Any = NUMBERS, dtype: Any = None, quiet: bool = False
-) -> Any:
+    name: str, ufunc: Any, vjp: Any, text: str, kinds: Any = NUMBERS, dtype: Any = None, quiet: bool = False,
+    called: tuple[str, str] = ("x", "y"),
+) -> Any:  # fmt: skip
     """Declares a primitive of two inputs and returns the public operation."""
     record = _enter(name, ufunc, vjp, kinds, dtype, quiet)
     fast = _numpy_kinds(kinds) if quiet else ""
@@ -133,7 +138,7 @@ def binary(
             _check_kind(record.name, x, kinds)
         return apply(record, x, y)
 
-    return _document(op, name, text, "the shapes are broadcast, both dtypes must be the same.")
+    return _document(op, name, text, "the shapes are broadcast, both dtypes must be the same.", called)
 
 
 def _no_integer_zero(name: str, operation: Any) -> Any:
@@ -211,9 +216,11 @@ sin = unary("sin", np.sin, (lambda dy, y, a: dy * cos(a),), "the sine of x in ra
 cos = unary("cos", np.cos, (lambda dy, y, a: -dy * sin(a),), "the cosine of x in radians")
 tanh = unary("tanh", np.tanh, (lambda dy, y, a: dy * (1 - y * y),), "the hyperbolic tangent", quiet=True)
 sigmoid = unary("sigmoid", _sigmoid, (lambda dy, y, a: dy * y * (1 - y),), "1 / (1 + exp(-x))")
-softplus = unary("softplus", _softplus, (lambda dy, y, a: dy * sigmoid(a),), "log(1 + exp(x))", ("float",))
+softplus = unary("softplus", _softplus, (lambda dy, y, a: dy * sigmoid(a),), "log(1 + exp(x))", ("float",),
+    called="features")
 relu = unary("relu", _relu, (  # the derivative at 0 is taken as 0
-    lambda dy, y, a: where(a > 0, dy, zeros_like(dy)),), "max(x, 0)", REAL, quiet=True)
+    lambda dy, y, a: where(a > 0, dy, zeros_like(dy)),), "max(x, 0)", REAL, quiet=True,
+    called="features")
 floor = unary("floor", np.floor, NOT_DIFFERENTIABLE, "rounded down", ("float",), quiet=True)
 ceil = unary("ceil", np.ceil, NOT_DIFFERENTIABLE, "rounded up", ("float",), quiet=True)
 round = unary("round", np.rint, NOT_DIFFERENTIABLE, "rounded to the nearest integer, halves to even")

@@ -59,7 +59,8 @@ atanh = unary("atanh", np.arctanh, (
 atan2 = binary("atan2", np.arctan2, (
     lambda dy, y, a, b: dy * b / (a * a + b * b),
     lambda dy, y, a, b: -dy * a / (a * a + b * b)),
-    "the angle in (-pi, pi] of the point with ordinate x (the first input) and abscissa y", FLOAT)
+    "the angle in (-pi, pi] of the point with ordinate y (the first input) and abscissa x", FLOAT,
+    called=("y", "x"))
 
 # --- quotients and products that forgive a zero ---------------------------------------------------
 
@@ -91,7 +92,8 @@ truncatemod = binary("truncatemod", _no_integer_zero("truncatemod", np.fmod), (
     lambda dy, y, a, b: -dy * truncatediv(a, b)), "the remainder, with the sign of x", REAL)
 nextafter = binary("nextafter", np.nextafter, (
     lambda dy, y, a, b: dy,
-    lambda dy, y, a, b: zeros_like(dy)), "the float next to x in the direction of y", FLOAT)
+    lambda dy, y, a, b: zeros_like(dy)), "the float next to x1 in the direction of x2", FLOAT,
+    called=("x1", "x2"))
 # fmt: on
 
 
@@ -327,7 +329,8 @@ digamma = unary("digamma", _widened(_digamma), (lambda dy, y, a: dy * polygamma(
 zeta = binary("zeta", _widened(_zeta_array), (
     None,
     lambda dy, y, a, b: -dy * a * zeta(a + 1, b)),
-    "the Hurwitz zeta function, the sum of (k + q)^-x over k = 0, 1, ...; x > 1", FLOAT)
+    "the Hurwitz zeta function, the sum of (k + q)^-x over k = 0, 1, ...; x > 1", FLOAT,
+    called=("x", "q"))
 # fmt: on
 
 

@@ -133,6 +133,7 @@ class CheckpointManager:
       step_counter: a variable that counts steps; needed with `checkpoint_interval`.
       checkpoint_interval: `save` does nothing until this many steps have passed since it last did.
       init_fn: called by `restore_or_initialize` when there is no checkpoint.
+      last_checkpoint_step: the step of the last checkpoint, from which the interval counts.
 
     A manager made for a directory in which another one worked goes on where that one stopped.
 
@@ -155,6 +156,7 @@ class CheckpointManager:
         step_counter: Any = None,
         checkpoint_interval: int | None = None,
         init_fn: Callable[[], Any] | None = None,
+        last_checkpoint_step: int | None = None,
     ):
         if max_to_keep is not None and max_to_keep <= 0:
             raise ValueError(
@@ -170,7 +172,7 @@ class CheckpointManager:
         self._step_counter = step_counter
         self._interval = checkpoint_interval
         self._init_fn = init_fn
-        self._last_step: int | None = None
+        self._last_step = last_checkpoint_step
         self._kept: dict[str, float] = {}  # name of a checkpoint -> when it was saved, oldest first
         self._last_preserved = time.time()
         state = get_checkpoint_state(self._directory)
@@ -215,11 +217,14 @@ class CheckpointManager:
 
         Args:
           checkpoint_number: the number in its name; by default one more than the last.
-          check_interval: False saves in any case.
+          check_interval: False saves in any case, unless this very step was saved already.
         """
-        step = None if self._step_counter is None else _number(self._step_counter)
-        if check_interval and not self._is_due(step):
-            return None
+        if self._interval is not None:
+            if self._last_step is not None:
+                passed = _number(self._step_counter) - self._last_step
+                if passed == 0 or (check_interval and passed < self._interval):
+                    return None
+            self._last_step = _number(self._step_counter)
         counter = self._checkpoint.save_counter.assign_add(1)
         number = _number(counter if checkpoint_number is None else checkpoint_number)
         name = self._checkpoint.write(f"{self._prefix}-{number}")
@@ -228,13 +233,7 @@ class CheckpointManager:
         self._kept[name] = now
         self._note()
         self._delete_old(now)
-        self._last_step = step
         return name
-
-    def _is_due(self, step: int | None) -> bool:
-        if step is None or self._interval is None or self._last_step is None:
-            return True
-        return step >= self._last_step + self._interval
 
     def _delete_old(self, now: float) -> None:
         surplus = 0 if self._max_to_keep is None else len(self._kept) - self._max_to_keep

@@ -104,9 +104,15 @@ def test_an_interval_of_steps(tmp_path):
     assert [i for i, done in enumerate(saved) if done] == [0, 5, 10]
     assert manager.checkpoint_interval == 5
     assert names([manager.save(check_interval=False)]) == ["ckpt-4"]
+    assert manager.save(check_interval=False) is None  # this very step is saved already
     again = made(tmp_path, None, step_counter=step, checkpoint_interval=5)
     again.restore_or_initialize()
     assert again.save() is None
+    third = made(tmp_path, None, step_counter=step, checkpoint_interval=5, last_checkpoint_step=8)
+    step.assign(12)
+    assert third.save() is None
+    step.assign(13)
+    assert third.save() is not None
 
 
 def test_a_number_of_ones_own(tmp_path):
