@@ -11,7 +11,6 @@ import functools
 import inspect
 import threading
 import weakref
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -54,6 +53,7 @@ class ConcreteFunction:
             for place, (_, number) in enumerate(graph.updates)
             if not graph.specs[number].shape.is_fully_defined()
         ]
+        self.last_used = 0  # in calls of its Function
         self._run, self.source = compile_source(self.optimized)
 
     @property
@@ -227,9 +227,10 @@ class Function:
         self.input_signature = None if input_signature is None else tuple(input_signature)
         self._reduce_retracing = reduce_retracing
         self._parameters = inspect.signature(python_function)
-        self._cache: OrderedDict[Any, ConcreteFunction] = OrderedDict()
+        self._cache: dict[Any, ConcreteFunction] = {}
         self._quick: dict[Any, ConcreteFunction] = {}  # a shortcut to entries of the cache
         self._traces = 0
+        self._calls = 0
         self._methods: dict[int, tuple[Any, Function]] = {}  # by id: weak instance, its function
         self._lock = threading.RLock()
 
@@ -321,13 +322,15 @@ class Function:
         with self._lock:  # of two threads with the same arguments, one traces
             concrete = self._cache.get(key)
             if concrete is None:
-                concrete = self._trace(plain)
-                self._cache[key] = concrete
+                concrete = self._cache[key] = self._trace(plain)
+                concrete.last_used = self._calls + 1
                 if len(self._cache) > CACHE_SIZE:
-                    self._cache.popitem(last=False)
-                    self._quick.clear()
-            else:
-                self._cache.move_to_end(key)
+                    oldest = self._cache.pop(
+                        min(self._cache, key=lambda k: self._cache[k].last_used)
+                    )
+                    for quick in [k for k, known in self._quick.items() if known is oldest]:
+                        del self._quick[quick]
+            self._calls = concrete.last_used = self._calls + 1
         return concrete
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -337,6 +340,7 @@ class Function:
         key = None if kwargs else _quick_key(args, tensors)
         known = None if key is None else self._quick.get(key)
         if known is not None:
+            self._calls = known.last_used = self._calls + 1
             return known.call_flat(tensors)
         plain = self._arguments(args, kwargs)
         concrete = self._lookup(plain)

@@ -101,24 +101,41 @@ def assert_same_level(first: Any, second: Any) -> None:
         raise ValueError(f"The lengths differ: {len(first)} against {len(second)}.")
 
 
-def assert_same_structure(first: Any, second: Any) -> None:
+def assert_same_structure(
+    nest1: Any, nest2: Any, check_types: bool = True, expand_composites: bool = False
+) -> None:
     """Raises ValueError or TypeError, naming both, unless the two are nested in the same way.
 
+    With `check_types`, a list does not pass for a tuple. Mappings of any type pass for each other.
+    `expand_composites` is accepted: there are no composite tensors here.
+
     >>> assert_same_structure([1, (2,)], [3, (4,)])
+    >>> assert_same_structure([1, (2,)], [3, [4]], check_types=False)
     """
-    assert_same_level(first, second)
-    if is_nested(first):
-        for one, other in zip(_children(first), _children(second), strict=True):
-            assert_same_structure(one, other)
+    assert_same_level(nest1, nest2)
+    if not is_nested(nest1):
+        return
+    if check_types and type(nest1) is not type(nest2) and not isinstance(nest1, Mapping):
+        raise TypeError(
+            f"The structures differ in type: {type(nest1).__name__} {nest1!r} against "
+            f"{type(nest2).__name__} {nest2!r}. Use the same type, or check_types=False."
+        )
+    for one, other in zip(_children(nest1), _children(nest2), strict=True):
+        assert_same_structure(one, other, check_types)
 
 
-def map_structure(function: Callable[..., Any], *structures: Any) -> Any:
-    """Applies `function` leaf by leaf to structures nested alike; the result is nested like the first.
+def map_structure(
+    func: Callable[..., Any],
+    *structure: Any,
+    check_types: bool = True,
+    expand_composites: bool = False,
+) -> Any:
+    """Applies `func` leaf by leaf to structures nested alike; the result is nested like the first.
 
     >>> map_structure(lambda a, b: a + b, {"x": 1, "y": [2]}, {"x": 10, "y": [20]})
     {'x': 11, 'y': [22]}
     """
-    for other in structures[1:]:
-        assert_same_structure(structures[0], other)
-    rows = zip(*(flatten(structure) for structure in structures), strict=True)
-    return pack_sequence_as(structures[0], [function(*row) for row in rows])
+    for other in structure[1:]:
+        assert_same_structure(structure[0], other, check_types)
+    rows = zip(*(flatten(one) for one in structure), strict=True)
+    return pack_sequence_as(structure[0], [func(*row) for row in rows])

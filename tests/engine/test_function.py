@@ -144,6 +144,17 @@ def test_the_cache_keeps_the_graphs_used_last():
     assert len(seen) == CACHE_SIZE + 11  # the first graph had gone
 
 
+def test_a_graph_called_through_the_shortcut_counts_as_used():
+    f, seen = traced(lambda x: x)
+    kept = tf.zeros([0])
+    for size in range(1, CACHE_SIZE + 5):
+        f(kept)
+        f(tf.zeros([size]))
+    traces = len(seen)
+    f(kept)
+    assert len(seen) == traces == CACHE_SIZE + 5
+
+
 def test_a_graph_that_left_the_cache_is_not_kept_by_the_shortcut():
     f, seen = traced(lambda x: x)
     first = weakref.ref(f.get_concrete_function(tf.zeros([0])))

@@ -92,6 +92,7 @@ def test_the_number_of_leaves_must_be_right():
         ({"a": 1}, {"b": 1}, ValueError, "keys differ"),
         ({"a": 1}, [1], TypeError, "differ in type"),
         ([1, [2, 3]], [1, [2]], ValueError, "lengths differ"),
+        ([1, [2]], [1, (2,)], TypeError, "list .* against tuple .* check_types=False"),
     ],
 )
 def test_structures_that_differ_are_refused(
@@ -101,6 +102,11 @@ def test_structures_that_differ_are_refused(
         nest.assert_same_structure(first, second)
     with pytest.raises(error, match=words):
         nest.map_structure(lambda a, b: a, first, second)
+
+
+def test_lists_and_tuples_mix_without_check_types():
+    pair = nest.map_structure(lambda a, b: a + b, [1, (2,)], (3, [4]), check_types=False)
+    assert pair == [4, (6,)]
 
 
 def test_flattening_up_to_another_structure_leaves_what_is_below():
