@@ -243,11 +243,14 @@ class GradientTape:
         return -1
 
     def _depends(self, sources: list[int], end: int) -> list[bool]:
-        """For each position up to `end`: does it depend on one of the sources, as this tape saw it?"""
+        """For each position up to `end`: does it depend on one of the sources, as this tape saw it?
+
+        One place more, at the end, is False: it answers for -1, the position of what is not in the log.
+        """
         assert self._log is not None
         entries = self._log.entries
         spans = [*self._spans, (self._since, end)] if self._recording else self._spans
-        depends = [False] * end
+        depends = [False] * (end + 1)
         watched = set(sources)
         for position in watched:
             if position < end:
@@ -258,7 +261,7 @@ class GradientTape:
                 if entry is None or depends[position]:
                     continue
                 for source in entry[2]:
-                    if source >= 0 and depends[source]:
+                    if depends[source]:
                         depends[position] = True
                         if type(entry[4]) is tuple:
                             first = position - len(entry[4]) + 1
@@ -290,9 +293,12 @@ class GradientTape:
                 seed = seed._array if bare else seed
                 cotangents[root] = seed if before is None else before + seed
         stops = min((p for p in wanted if p >= 0), default=end)
-        walk = _walk_arrays if bare else _walk_tensors
-        with np.errstate(all="ignore"):
-            walk(entries, range(end - 1, stops - 1, -1), depends, cotangents, keep)
+        positions = range(end - 1, stops - 1, -1)
+        if bare:
+            with np.errstate(all="ignore"):
+                _walk_arrays(entries, positions, depends, cotangents, keep)
+        else:
+            _walk_tensors(entries, positions, depends, cotangents, keep)
         found = [cotangents[p] if 0 <= p < end else None for p in wanted]
         tensors = [Tensor(g) if bare and g is not None else g for g in found]
         return [g if g is None or not g.dtype.is_complex else conj(g) for g in tensors]
@@ -349,8 +355,10 @@ class _Pause:
 
 
 def _cotangents(given: Any, targets: list[Any]) -> list[Any]:
-    """One cotangent a target, checked against it; None stands for ones."""
-    seeds = nest.flatten(given) if given is not None else [None] * len(targets)
+    """One cotangent a target, checked against it; None stands for ones, as in what is given."""
+    if given is None:
+        return [None] * len(targets)
+    seeds = nest.flatten(given)
     if len(seeds) != len(targets):
         raise ValueError(f"{len(seeds)} output_gradients were given for {len(targets)} targets.")
     checked: list[Any] = []
@@ -368,12 +376,11 @@ def _cotangents(given: Any, targets: list[Any]) -> list[Any]:
 
 
 def _ones(target: Any) -> Tensor:
-    """The cotangent a target has by default. It depends on nothing, so no log is told."""
-    log, context.log = context.log, None
-    try:
+    """The cotangent a target has by default."""
+    if type(target) is not Tensor:
         return ones_like(target)
-    finally:
-        context.log = log
+    array = target._array
+    return Tensor(devices.namespace(array).ones(array.shape, array.dtype))
 
 
 def _fit(cotangent: Tensor, to: Tensor) -> Tensor:
@@ -399,7 +406,7 @@ def _walk_tensors(
             continue
         rules = _rules(primitive, dy, output, inputs, attrs)
         for at, tensor, rule in zip(inputs_at, inputs, rules, strict=False):
-            if at < 0 or not depends[at] or rule is None:
+            if not depends[at] or rule is None:
                 continue
             value = rule(dy, output, *inputs, **attrs)
             if value is not None:
@@ -436,16 +443,16 @@ def _walk_arrays(
                     _hand_on(cotangents, at, rule(dy, y, first), first)
                 continue
             second = inputs[1]._array
-            if at >= 0 and depends[at] and rule is not None:
+            if depends[at] and rule is not None:
                 _hand_on(cotangents, at, rule(dy, y, first, second), first)
             at, rule = inputs_at[1], primitive.vjp[1]
-            if at >= 0 and depends[at] and rule is not None:
+            if depends[at] and rule is not None:
                 _hand_on(cotangents, at, rule(dy, y, first, second), second)
             continue
         dy = tuple(map(_as_tensor, dy)) if type(dy) is tuple else Tensor(dy)
         rules = _rules(primitive, dy, output, inputs, attrs)
         for at, tensor, rule in zip(inputs_at, inputs, rules, strict=False):
-            if at < 0 or not depends[at] or rule is None:
+            if not depends[at] or rule is None:
                 continue
             value = rule(dy, output, *inputs, **attrs)
             if value is not None:

@@ -181,7 +181,7 @@ def _number(value: Any, like: Tensor) -> Tensor:
     dtype = like._array.dtype
     if dtype.kind == "f" or (dtype.kind in "iu" and type(value) is int):
         try:
-            return Tensor(dtype.type(value))
+            return Tensor(np.array(value, dtype))  # ufuncs read it faster than a NumPy scalar
         except OverflowError:  # convert says what does not fit
             pass
     return convert(value, hint=like.dtype)

@@ -98,7 +98,8 @@ def _reduction(name: str, method: str, vjp: Any, kinds: tuple[str, ...], text: s
 
     def op(input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None) -> Tensor:
         x = convert(input_tensor)
-        _check_kind(record.name, x, kinds)
+        if x.dtype.kind not in kinds:
+            _check_kind(record.name, x, kinds)
         if axis is None and x._dims is None and not keepdims:
             x = reshape(x, [-1])  # all elements, however they are arranged
         return apply(record, x, axes=_axes(axis, x, record.name), keepdims=bool(keepdims))
