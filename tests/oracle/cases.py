@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from tests.oracle import cases_arrays, cases_linalg, cases_math, cases_nn
+from tests.oracle import (
+    cases_arrays,
+    cases_dtypes,
+    cases_edges,
+    cases_linalg,
+    cases_math,
+    cases_nn,
+)
 from tests.oracle.case import Case
 
-FAMILIES = (cases_math, cases_arrays, cases_linalg, cases_nn)
+FAMILIES = (cases_math, cases_arrays, cases_linalg, cases_nn, cases_edges, cases_dtypes)
 CASES: list[Case] = [case for family in FAMILIES for case in family.CASES]
 
-assert len({case.name for case in CASES}) == len(CASES), "two cases of one name: give them labels"
+_names = [case.name for case in CASES]
+_twice = sorted({name for name in _names if _names.count(name) > 1})
+assert not _twice, f"two cases of one name, give them labels: {_twice}"
