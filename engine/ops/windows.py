@@ -22,7 +22,7 @@ from engine.tensor import Tensor
 Pairs = tuple[tuple[int, int], ...]
 Padding = str | Pairs  # 'SAME', 'VALID' or (before, after) for each spatial axis
 
-BLOCK = 1 << 18  # bytes worked on at a time: a good part of a usual second-level cache
+BLOCK = 1 << 19  # bytes worked on at a time: half a usual second-level cache
 BLOCK_ON_GPU = 1 << 28  # there, launching a kernel costs more than what a cache saves
 
 # --- what a caller may write ------------------------------------------------------------------------
