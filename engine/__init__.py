@@ -176,7 +176,7 @@ from engine.variable import IndexedSlices, Variable
 newaxis = None
 __version__ = "0.1.0"
 
-_LATER = ("debugging", "keras", "math", "strings", "train")  # loaded when first used
+_LATER = ("debugging", "keras", "math", "signal", "strings", "train")  # loaded when first used
 
 _TF1 = {
     "Session": "call operations directly: they run at once; wrap what must run as a graph in tf.function",

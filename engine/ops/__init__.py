@@ -20,6 +20,8 @@ gamma        incomplete gamma functions
 beta         the incomplete beta function
 bessel       Bessel functions
 antiderivatives  integrals with names: Dawson's, Fresnel's, Spence's, the exponential one
+fourier      Fourier and cosine transforms
+framing      signals in overlapping pieces: windows, frames, stft
 linalg       matmul
 activations  what stands between layers: softmax, elu, gelu, ...
 losses       cross-entropies of logits, and other losses

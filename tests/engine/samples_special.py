@@ -1,7 +1,7 @@
-"""Samples for Bessel functions, incomplete gamma and beta functions and named integrals. Not a test file.
+"""Samples for Bessel functions, incomplete gamma and beta functions, named integrals, Fourier transforms.
 
-The references are power series and Gauss-Legendre quadrature with a few hundred points; derivatives by a
-parameter come from Cauchy's formula in the complex plane. The same rules as for `samples`.
+Not a test file. The references are power series and Gauss-Legendre quadrature with 200 points; derivatives
+by a parameter come from Cauchy's formula in the complex plane. The same rules as for `samples`.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-import engine.math  # noqa: F401  (its primitives are declared when it is first used)
-from tests.engine.cases import PAIRS, Case, binary, draw, unary
+import engine.math  # its primitives, and those of signal, are declared when they are first used
+import engine.signal  # noqa: F401
+from tests.engine.cases import PAIRS, Case, binary, calls, draw, unary
 
 POINTS, WEIGHTS = np.polynomial.legendre.leggauss(200)
 EULER = 0.57721566490153286061
@@ -130,6 +131,20 @@ def _beta_order(a: float, b: float, x: float, orders: tuple[int, int]) -> float:
     return cauchy(lambda p: cauchy(lambda q: beta_share(p, q, x), b, j), a, i).real
 
 
+def _fourier(shape: tuple[int, ...], axes: tuple[int, ...], inverse: bool) -> tuple[Any, ...]:
+    """The definition: along each axis a product with the matrix of exp(-2 pi i j k / n)."""
+
+    def reference(x: np.ndarray) -> np.ndarray:
+        for axis in axes:
+            n = x.shape[axis]
+            turns = np.outer(np.arange(n), np.arange(n)) / n
+            matrix = np.exp((2j if inverse else -2j) * np.pi * turns) / (n if inverse else 1)
+            x = np.moveaxis(np.tensordot(matrix, x, (1, axis)), 0, axis)
+        return x
+
+    return (draw(shape) + 1j * draw(shape),), {"axes": axes, "inverse": inverse}, reference
+
+
 TRIPLES: list[tuple[tuple[int, ...], ...]] = [
     ((2, 3), (2, 3), (2, 3)),
     ((), (), ()),
@@ -140,6 +155,7 @@ GAMMA = ((0.5, 0.2), (4, 6))
 BETA = ((0.5, 0.5, 0.06), (4, 4, 0.94))
 FAR, POSITIVE = {"low": -7, "high": 7}, {"low": 0.2, "high": 7}
 
+NEED_AN_AXIS = ("fft",)
 CASES: dict[str, list[Case]] = {
     "igamma": binary(each(lambda a, x: gamma_share(a, x).real), *GAMMA),
     "igammac": binary(each(lambda a, x: 1 - gamma_share(a, x).real), *GAMMA),
@@ -182,5 +198,13 @@ CASES: dict[str, list[Case]] = {
     "expint": unary(each(expint), low=0.6, high=9),
     "fresnel_cos": unary(each(fresnel(np.cos)), low=-3, high=3),
     "fresnel_sin": unary(each(fresnel(np.sin)), low=-3, high=3),
+    "fft": calls(
+        _fourier((5,), (0,), False),
+        _fourier((2, 3, 4), (1, 2), True),
+        _fourier((2, 3, 4), (2, 0), False),
+        _fourier((1,), (0,), True),
+        _fourier((0, 4), (1,), False),
+        linear=(0,),
+    ),
     "spence": unary(each(spence), low=0.1, high=4),
 }

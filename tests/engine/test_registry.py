@@ -16,6 +16,7 @@ from tests.engine import samples, samples_conv, samples_debugging, samples_linal
 from tests.engine.cases import Case
 from tests.engine.oracle import array_of, assert_close, numeric_gradient
 from tests.engine.samples_special import CASES as SPECIAL
+from tests.engine.samples_special import NEED_AN_AXIS
 
 importlib.import_module("engine.keras")  # so that primitives it may declare count too
 CASES = samples.CASES | samples_math.CASES | samples_linalg.CASES | samples_debugging.DEBUGGING
@@ -31,6 +32,7 @@ RANK_BY_SIZES = {"gather_nd"}  # how long an index is decides how many axes are 
 NEEDS_AN_AXIS = {
     *samples_math.NEED_AN_AXIS,
     *samples_linalg.NEED_AN_AXIS,
+    *NEED_AN_AXIS,
     *samples_conv.NEED_AN_AXIS,
     "concat", "part_of_concat", "matmul", "argsort", "unslice", "broadcast_shapes",
     "repeated_positions", "roll", "reverse_sequence", "searchsorted", "unique_firsts", "unique_which",
