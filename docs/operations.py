@@ -135,7 +135,7 @@ def differences(thing: Any) -> str:
     text = inspect.getdoc(thing) or ""
     found = []
     for paragraph in re.split(r"\n\s*\n|\n\s+(?=\w+: )", text):
-        sentences = re.split(r"(?<=[.;!?])\s+(?=[A-Z`'\"\[])", " ".join(paragraph.split()))
+        sentences = re.split(r"(?<=[.!?])\s+(?=[A-Z`'\"\[])", " ".join(paragraph.split()))
         found += [s for s in sentences if re.search(r"(?<!as in )(?<!As in )TensorFlow", s)]
     return " ".join(found)
 
@@ -200,7 +200,8 @@ def page() -> str:
         "",
         "- **dtypes**: those of its main input (or of its result, where no tensor goes in), found by calling "
         "it. *int* stands for int8 to int64, *uint* for uint8 to uint64, *float* for float16, bfloat16, "
-        "float32 and float64, *complex* for complex64 and complex128; *all* is all of these, bool and string.",
+        "float32 and float64, *complex* for complex64 and complex128; *all* is all of these, bool and "
+        "string.",
         "- **derivative**: the arguments that a gradient tape finds a derivative with respect to, of any "
         "order.",
         "- **in TensorFlow**: whether TensorFlow has it under this name, and what is different there. Where "

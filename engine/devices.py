@@ -96,13 +96,13 @@ def _parse(name: str) -> tuple[str, int]:
 
 
 @contextmanager
-def device(name: str) -> Iterator[None]:
+def device(device_name: str) -> Iterator[None]:
     """Puts tensors made inside the block on the named device.
 
     Raises:
       InvalidArgumentError: when that device is not there, with the reason.
     """
-    kind, index = _parse(name)
+    kind, index = _parse(device_name)
     before = (_placement.kind, _placement.index)
     _placement.kind, _placement.index = kind, index
     try:

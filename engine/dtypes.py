@@ -160,7 +160,7 @@ def of_numpy(numpy_dtype: Any) -> DType:
     return named
 
 
-def as_dtype(value: Any) -> DType:
+def as_dtype(type_value: Any) -> DType:
     """Turns a DType, a name, a Python type or a NumPy dtype into a DType.
 
     Raises:
@@ -169,19 +169,19 @@ def as_dtype(value: Any) -> DType:
     >>> as_dtype("int64"), as_dtype(float), as_dtype(np.uint8)
     (tf.int64, tf.float32, tf.uint8)
     """
-    if isinstance(value, DType):
-        return value
-    if isinstance(value, str) and value in _BY_NAME:
-        return _BY_NAME[value]
-    if isinstance(value, type) and value in _BY_PYTHON:
-        return _BY_PYTHON[value]
+    if isinstance(type_value, DType):
+        return type_value
+    if isinstance(type_value, str) and type_value in _BY_NAME:
+        return _BY_NAME[type_value]
+    if isinstance(type_value, type) and type_value in _BY_PYTHON:
+        return _BY_PYTHON[type_value]
     try:
-        if value is None:  # NumPy reads None as float64
+        if type_value is None:  # NumPy reads None as float64
             raise TypeError
-        return of_numpy(np.dtype(value))
+        return of_numpy(np.dtype(type_value))
     except TypeError:
         names = ", ".join(dtype.name for dtype in ALL)
-        raise TypeError(f"{value!r} is not a dtype. Use one of: {names}.") from None
+        raise TypeError(f"{type_value!r} is not a dtype. Use one of: {names}.") from None
 
 
 def __getattr__(name: str) -> Any:

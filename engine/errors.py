@@ -4,7 +4,11 @@ from __future__ import annotations
 
 
 class OpError(Exception):
-    """Base of the errors an operation raises. `message` holds the text alone."""
+    """Base of the errors an operation raises. `message` holds the text alone.
+
+    Differs from TensorFlow: an error is made from its `message` alone, without `node_def`, `op` and
+    `error_code`.
+    """
 
     def __init__(self, message: str):
         super().__init__(message)

@@ -474,6 +474,10 @@ def function(
       jit_compile: accepted; every graph is compiled to Python source here.
       reduce_retracing: accepted for compatibility with calls written for TensorFlow.
 
+    Differs from TensorFlow: `experimental_implements`, `experimental_autograph_options`,
+    `experimental_attributes` and the old names `experimental_relax_shapes`, `experimental_compile` and
+    `experimental_follow_type_hints` are not accepted.
+
     >>> import engine as tf
     >>> @tf.function
     ... def double(x):

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 
-def is_nested(structure: Any) -> bool:
+def is_nested(seq: Any) -> bool:
     """True for a list, tuple or dict (or a subclass), False for a leaf such as None or a tensor."""
-    return isinstance(structure, (list, tuple, Mapping))
+    return isinstance(seq, (list, tuple, Mapping))
 
 
 def _children(structure: Any) -> Iterable[Any]:
@@ -22,7 +22,7 @@ def _children(structure: Any) -> Iterable[Any]:
     return structure
 
 
-def flatten(structure: Any) -> list[Any]:
+def flatten(structure: Any, expand_composites: bool = False) -> list[Any]:
     """The leaves from left to right; dicts are read in the order of their sorted keys.
 
     >>> flatten({"b": [1, 2], "a": (3, None)})
@@ -63,8 +63,10 @@ def _rebuild(structure: Any, children: list[Any]) -> Any:
     return type(structure)(children)
 
 
-def pack_sequence_as(structure: Any, leaves: Iterable[Any]) -> Any:
-    """The inverse of `flatten`: `leaves` arranged like `structure`.
+def pack_sequence_as(
+    structure: Any, flat_sequence: Iterable[Any], expand_composites: bool = False
+) -> Any:
+    """The inverse of `flatten`: `flat_sequence` arranged like `structure`.
 
     Raises:
       ValueError: when the number of leaves is not that of the structure.
@@ -72,7 +74,7 @@ def pack_sequence_as(structure: Any, leaves: Iterable[Any]) -> Any:
     >>> pack_sequence_as({"b": [0, 0], "a": 0}, [1, 2, 3])
     {'b': [2, 3], 'a': 1}
     """
-    leaves = list(leaves)
+    leaves = list(flat_sequence)
     wanted = len(flatten(structure))
     if len(leaves) != wanted:
         raise ValueError(f"The structure has {wanted} leaves, but {len(leaves)} were given.")

@@ -165,9 +165,10 @@ class TensorSpec:
         """The spec that describes exactly this tensor."""
         return cls(tensor.shape, tensor.dtype, name)
 
-    def is_compatible_with(self, other: Any) -> bool:
+    def is_compatible_with(self, spec_or_tensor: Any) -> bool:
         """True when a tensor or spec with that shape and dtype fits this spec."""
-        return self.dtype == other.dtype and self.shape.is_compatible_with(other.shape)
+        same = self.dtype == spec_or_tensor.dtype
+        return same and self.shape.is_compatible_with(spec_or_tensor.shape)
 
     def __eq__(self, other: Any) -> bool:
         if not isinstance(other, TensorSpec):

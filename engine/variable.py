@@ -35,9 +35,14 @@ class IndexedSlices(NamedTuple):
 class Variable:
     """A tensor-shaped box with a value that can be replaced.
 
+    Differs from TensorFlow: `initial_value` has to be given; `name`, `dtype` and `shape` follow `trainable`
+    at once, and what is between them there is not accepted: `validate_shape`, `caching_device`,
+    `variable_def`, `import_scope`, `constraint`, `synchronization`, `aggregation` and
+    `experimental_enable_variable_lifting`.
+
     Args:
       initial_value: a tensor, array or number, or a function without arguments that returns one.
-      trainable: whether gradient tapes watch it of their own accord.
+      trainable: whether gradient tapes watch it of their own accord; by default they do.
       name: used in messages and by optimizers; 'Variable' by default.
       dtype: of the value; by default that of `initial_value`.
       shape: the shape every value must fit; sizes may be None. By default that of `initial_value`.
@@ -54,7 +59,7 @@ class Variable:
     def __init__(
         self,
         initial_value: Any,
-        trainable: bool = True,
+        trainable: bool | None = None,
         name: str | None = None,
         dtype: Any = None,
         shape: Any = None,
@@ -72,7 +77,7 @@ class Variable:
         self._dims = tensor._dims if shape is None else TensorShape(shape).dims
         self.dtype: dtypes.DType = tensor.dtype
         self.name = f"{scoped(name or 'Variable')}:0"
-        self.trainable = bool(trainable)
+        self.trainable = trainable is None or bool(trainable)
         self._order = next(_created)
         self._check(tensor, "Variable")
         if awaited:
@@ -136,17 +141,38 @@ class Variable:
         """The value as a NumPy array, a copy."""
         return self.value().numpy()
 
-    def assign(self, value: Any) -> Variable:
-        """Replaces the value; shape and dtype must fit. Returns the variable."""
+    def assign(
+        self,
+        value: Any,
+        use_locking: bool = False,
+        name: str | None = None,
+        read_value: bool = True,
+    ) -> Variable:
+        """Replaces the value; shape and dtype must fit. Returns the variable.
+
+        Differs from TensorFlow: with `read_value` False, too.
+        """
         from engine.ops.creation import convert_like
 
         return self._store(convert_like(value, self), "assign")
 
-    def assign_add(self, delta: Any) -> Variable:
+    def assign_add(
+        self,
+        delta: Any,
+        use_locking: bool = False,
+        name: str | None = None,
+        read_value: bool = True,
+    ) -> Variable:
         """Adds `delta` to the value."""
         return self._store(self.value() + delta, "assign_add")
 
-    def assign_sub(self, delta: Any) -> Variable:
+    def assign_sub(
+        self,
+        delta: Any,
+        use_locking: bool = False,
+        name: str | None = None,
+        read_value: bool = True,
+    ) -> Variable:
         """Subtracts `delta` from the value."""
         return self._store(self.value() - delta, "assign_sub")
 

@@ -102,7 +102,7 @@ def _run(
 
 
 def _of_two(
-    what: str, sign: str, fits: Any, example: str, kinds: tuple[str, ...] = ORDERED
+    what: str, sign: str, fits: Any, example: str, kinds: tuple[str, ...] = ORDERED, note: str = ""
 ) -> Callable[..., None]:
     record = _check(what, f"x {sign} y", fits, kinds)
 
@@ -118,7 +118,8 @@ def _of_two(
     check.__name__ = check.__qualname__ = what
     check.__doc__ = (
         f"Raises InvalidArgumentError unless x {sign} y for every element; the two broadcast.\n\n"
-        "    The text begins with `message`, and shows `summarize` elements from each end of an axis.\n\n"
+        "    The text begins with `message`, and shows `summarize` elements from each end of an axis."
+        f"{note}\n\n"
         f"    >>> {what}({example})\n    "
     )
     return check
@@ -143,7 +144,8 @@ def _of_one(what: str, sign: str, fits: Any, example: str) -> Callable[..., None
 
 # fmt: off
 assert_equal = _of_two("assert_equal", "==", lambda xp, x, y: x == y, "[1, 2], [1, 2]", ANY)
-assert_none_equal = _of_two("assert_none_equal", "!=", lambda xp, x, y: x != y, "[1, 2], 0", ANY)
+assert_none_equal = _of_two("assert_none_equal", "!=", lambda xp, x, y: x != y, "[1, 2], 0", ANY,
+    "\n    In TensorFlow this one alone has `summarize` before `message`.")
 assert_less = _of_two("assert_less", "<", lambda xp, x, y: x < y, "[1, 2], 3")
 assert_less_equal = _of_two("assert_less_equal", "<=", lambda xp, x, y: x <= y, "[1, 2], 2")
 assert_greater = _of_two("assert_greater", ">", lambda xp, x, y: x > y, "[1, 2], 0")

@@ -42,18 +42,20 @@ def _shifted(logits: Any, axis: int) -> Tensor:
     return subtract(x, stop_gradient(reduce_max(x, axis, keepdims=True)))
 
 
-def softmax(logits: Any, axis: int = -1, name: str | None = None) -> Tensor:
-    """exp(x) divided by its sum along `axis`: positive numbers that add up to 1.
+def softmax(logits: Any, axis: int | None = None, name: str | None = None) -> Tensor:
+    """exp(x) divided by its sum along `axis`, by default the last: positive numbers that add up to 1.
 
     >>> softmax([0.0, 0.0]).numpy().tolist()
     [0.5, 0.5]
     """
+    axis = -1 if axis is None else axis
     powers = exp(_shifted(logits, axis))
     return divide(powers, reduce_sum(powers, axis, keepdims=True))
 
 
-def log_softmax(logits: Any, axis: int = -1, name: str | None = None) -> Tensor:
+def log_softmax(logits: Any, axis: int | None = None, name: str | None = None) -> Tensor:
     """The logarithm of `softmax`, computed without forming a quotient that may be 0."""
+    axis = -1 if axis is None else axis
     shifted = _shifted(logits, axis)
     return subtract(shifted, log(reduce_sum(exp(shifted), axis, keepdims=True)))
 

@@ -301,6 +301,8 @@ def _promised(shape: Any) -> Dims | None:
 def fill(dims: Any, value: Any, name: str | None = None) -> Tensor:
     """A tensor of shape `dims` in which every element is `value`.
 
+    TensorFlow's `layout`, for tensors spread over several devices, is not there.
+
     >>> fill([2, 2], 7).numpy().tolist()
     [[7, 7], [7, 7]]
     """
@@ -331,6 +333,8 @@ def _filled(shape: Any, value: int, dtype: Any) -> Tensor:
 def zeros(shape: Any, dtype: Any = dtypes.float32, name: str | None = None) -> Tensor:
     """A tensor of zeros.
 
+    TensorFlow's `layout`, for tensors spread over several devices, is not there.
+
     >>> zeros([2, 3]).shape
     TensorShape([2, 3])
     """
@@ -340,6 +344,8 @@ def zeros(shape: Any, dtype: Any = dtypes.float32, name: str | None = None) -> T
 
 def ones(shape: Any, dtype: Any = dtypes.float32, name: str | None = None) -> Tensor:
     """A tensor of ones.
+
+    TensorFlow's `layout`, for tensors spread over several devices, is not there.
 
     >>> ones([2]).numpy().tolist()
     [1.0, 1.0]

@@ -356,12 +356,18 @@ def _fill_like(x: Any, value: int, dtype: Any) -> Tensor:
 
 
 def zeros_like(input: Any, dtype: Any = None, name: str | None = None) -> Tensor:
-    """Zeros in the shape of `input`, and in its dtype unless one is given."""
+    """Zeros in the shape of `input`, and in its dtype unless one is given.
+
+    TensorFlow's `layout`, for tensors spread over several devices, is not there.
+    """
     return _fill_like(input, 0, dtype)
 
 
 def ones_like(input: Any, dtype: Any = None, name: str | None = None) -> Tensor:
-    """Ones in the shape of `input`, and in its dtype unless one is given."""
+    """Ones in the shape of `input`, and in its dtype unless one is given.
+
+    TensorFlow's `layout`, for tensors spread over several devices, is not there.
+    """
     return _fill_like(input, 1, dtype)
 
 

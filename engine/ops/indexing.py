@@ -219,6 +219,8 @@ def gather_nd(params: Any, indices: Any, batch_dims: int = 0, name: str | None =
 
     Shorter rows name slices. With `batch_dims`, the first axes of both are examples.
 
+    Differs from TensorFlow: without `bad_indices_policy`; an index that is not there is an error.
+
     >>> gather_nd([[1, 2], [3, 4]], [[0, 1], [1, 0]]).numpy().tolist()
     [2, 3]
     """
@@ -231,6 +233,8 @@ def gather_nd(params: Any, indices: Any, batch_dims: int = 0, name: str | None =
 
 def scatter_nd(indices: Any, updates: Any, shape: Any, name: str | None = None) -> Tensor:
     """A tensor of zeros to which `updates` were added at the indices; where they meet, they add up.
+
+    Differs from TensorFlow: without `bad_indices_policy`; an index that is not there is an error.
 
     >>> scatter_nd([[1], [3], [1]], [10, 20, 1], [5]).numpy().tolist()
     [0, 11, 0, 20, 0]
@@ -313,6 +317,8 @@ def _change(record: Any, tensor: Any, indices: Any, updates: Any) -> Tensor:
 def tensor_scatter_nd_update(tensor: Any, indices: Any, updates: Any, name: str | None = None) -> Tensor:
     """A copy of `tensor` with `updates` at the indices; of several for one index, the last.
 
+    Differs from TensorFlow: without `bad_indices_policy`; an index that is not there is an error.
+
     >>> tensor_scatter_nd_update([1, 2, 3], [[0], [2]], [7, 9]).numpy().tolist()
     [7, 2, 9]
     """
@@ -321,6 +327,8 @@ def tensor_scatter_nd_update(tensor: Any, indices: Any, updates: Any, name: str 
 
 def tensor_scatter_nd_add(tensor: Any, indices: Any, updates: Any, name: str | None = None) -> Tensor:
     """A copy of `tensor` with `updates` added at the indices, all of those that meet.
+
+    Differs from TensorFlow: without `bad_indices_policy`; an index that is not there is an error.
 
     >>> tensor_scatter_nd_add([1, 2, 3], [[0], [0]], [10, 100]).numpy().tolist()
     [111, 2, 3]
@@ -332,7 +340,10 @@ def tensor_scatter_nd_add(tensor: Any, indices: Any, updates: Any, name: str | N
 
 
 def tensor_scatter_nd_sub(tensor: Any, indices: Any, updates: Any, name: str | None = None) -> Tensor:
-    """A copy of `tensor` with `updates` subtracted at the indices, all of those that meet."""
+    """A copy of `tensor` with `updates` subtracted at the indices, all of those that meet.
+
+    Differs from TensorFlow: without `bad_indices_policy`; an index that is not there is an error.
+    """
     x = convert(tensor)
     values = convert_like(updates, x)
     same_dtype("tensor_scatter_nd_sub", x.spec, values.spec)
@@ -340,10 +351,16 @@ def tensor_scatter_nd_sub(tensor: Any, indices: Any, updates: Any, name: str | N
 
 
 def tensor_scatter_nd_max(tensor: Any, indices: Any, updates: Any, name: str | None = None) -> Tensor:
-    """A copy of `tensor` that holds, at each index, the largest of the old and the new values."""
+    """A copy of `tensor` that holds, at each index, the largest of the old and the new values.
+
+    Differs from TensorFlow: without `bad_indices_policy`; an index that is not there is an error.
+    """
     return _change(_UPDATE_MAX, tensor, indices, updates)
 
 
 def tensor_scatter_nd_min(tensor: Any, indices: Any, updates: Any, name: str | None = None) -> Tensor:
-    """A copy of `tensor` that holds, at each index, the smallest of the old and the new values."""
+    """A copy of `tensor` that holds, at each index, the smallest of the old and the new values.
+
+    Differs from TensorFlow: without `bad_indices_policy`; an index that is not there is an error.
+    """
     return _change(_UPDATE_MIN, tensor, indices, updates)

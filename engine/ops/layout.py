@@ -35,27 +35,27 @@ _SIZE = primitive(
 )
 
 
-def shape(input: Any, out_type: Any = dtypes.int32, name: str | None = None) -> Tensor:
-    """The sizes of the axes as an integer vector, computed when the program runs.
+def shape(input: Any, out_type: Any = None, name: str | None = None) -> Tensor:
+    """The sizes of the axes as an int32 vector, or of `out_type`, computed when the program runs.
 
     `x.shape` tells the same before it runs, as far as it is known.
 
     >>> shape([[1, 2], [3, 4], [5, 6]]).numpy().tolist()
     [3, 2]
     """
-    tensor, dtype = convert(input), dtypes.as_dtype(out_type)
+    tensor, dtype = convert(input), dtypes.as_dtype(out_type or dtypes.int32)
     if tensor.shape.is_fully_defined():
         return Tensor(np.array(tensor.shape.as_list(), dtype.as_numpy_dtype))
     return apply(_SHAPE, tensor, dtype=dtype)
 
 
-def size(input: Any, out_type: Any = dtypes.int32, name: str | None = None) -> Tensor:
-    """The number of elements, a scalar.
+def size(input: Any, out_type: Any = None, name: str | None = None) -> Tensor:
+    """The number of elements, an int32 scalar or one of `out_type`.
 
     >>> size([[1, 2], [3, 4], [5, 6]]).numpy().item()
     6
     """
-    tensor, dtype = convert(input), dtypes.as_dtype(out_type)
+    tensor, dtype = convert(input), dtypes.as_dtype(out_type or dtypes.int32)
     if tensor.shape.is_fully_defined():
         return Tensor(np.array(tensor.shape.num_elements(), dtype.as_numpy_dtype))
     return apply(_SIZE, tensor, dtype=dtype)

@@ -78,12 +78,15 @@ def matmul(
     a_is_sparse: bool = False,
     b_is_sparse: bool = False,
     output_type: Any = None,
+    grad_a: bool = False,
+    grad_b: bool = False,
     name: str | None = None,
 ) -> Tensor:
     """The matrix product of the last two axes; axes before them are a batch and are broadcast.
 
     Shapes: `(..., n, k)` and `(..., k, m)` give `(..., n, m)`. `transpose_a` swaps the last two axes of
-    `a` first, `adjoint_a` also conjugates; the same for `b`. That a matrix is sparse makes no difference.
+    `a` first, `adjoint_a` also conjugates; the same for `b`. That a matrix is sparse, or comes
+    from a gradient (`grad_a`, `grad_b`), makes no difference.
     With `output_type`, the inputs are converted to it first.
 
     Raises:

@@ -103,6 +103,8 @@ def norm(
 def l2_normalize(x: Any, axis: Any = None, epsilon: float = 1e-12, name: str | None = None) -> Tensor:
     """x divided by its euclidean norm along `axis`; norms below sqrt(epsilon) count as that.
 
+    TensorFlow's old name `dim` for the axis is not accepted.
+
     >>> l2_normalize([3.0, 4.0]).numpy().round(3).tolist()
     [0.6000000238418579, 0.800000011920929]
     """

@@ -137,7 +137,7 @@ def poisson(
 
 
 def categorical(
-    logits: Any, num_samples: int, dtype: Any = dtypes.int64, seed: int | None = None,
+    logits: Any, num_samples: int, dtype: Any = None, seed: int | None = None,
     name: str | None = None,
 ) -> Tensor:  # fmt: skip
     """Classes drawn with probabilities softmax(logits): `(batch, classes)` gives `(batch, num_samples)`.
@@ -145,7 +145,7 @@ def categorical(
     >>> categorical([[0.0, float("-inf")]], 3).numpy().tolist()
     [[0, 0, 0]]
     """
-    return draws.categorical(_next_seed(seed), logits, num_samples, dtype)
+    return draws.categorical(_next_seed(seed), logits, num_samples, dtype or dtypes.int64)
 
 
 def shuffle(value: Any, seed: int | None = None, name: str | None = None) -> Tensor:

@@ -243,7 +243,7 @@ def reduce_euclidean_norm(
 def count_nonzero(
     input: Any,
     axis: Any = None,
-    keepdims: bool = False,
+    keepdims: bool | None = None,
     dtype: Any = dtypes.int64,
     name: str | None = None,
 ) -> Tensor:
@@ -281,9 +281,9 @@ _ARGMAX, _ARGMIN = _locate("argmax", "argmax"), _locate("argmin", "argmin")
 
 
 def argmax(
-    input: Any, axis: int = 0, output_type: Any = dtypes.int64, name: str | None = None
+    input: Any, axis: int | None = None, output_type: Any = dtypes.int64, name: str | None = None
 ) -> Tensor:
-    """The position of the largest element along `axis`; the first of several.
+    """The position of the largest element along `axis`, by default the first; of several the first.
 
     >>> argmax([[1, 5, 2], [7, 0, 3]], axis=1).numpy().tolist()
     [1, 0]
@@ -294,7 +294,7 @@ def argmax(
 
 
 def argmin(
-    input: Any, axis: int = 0, output_type: Any = dtypes.int64, name: str | None = None
+    input: Any, axis: int | None = None, output_type: Any = dtypes.int64, name: str | None = None
 ) -> Tensor:
     """The position of the smallest element along `axis`; the first of several."""
     x = convert(input)
