@@ -95,10 +95,22 @@ def batch_jacobian() -> tuple[Callable[[], Any], Callable[[], float]]:
     return run, lambda: run().numpy().sum()
 
 
+def conv2d_grad() -> tuple[Callable[[], Any], Callable[[], float]]:
+    x, w, dy = tf.constant(data.IMAGES), tf.constant(data.FILTERS), tf.constant(data.MAPS)
+
+    def run() -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch([x, w])
+            y = tf.nn.conv2d(x, w, 1, "SAME")
+        return tape.gradient(y, [x, w], output_gradients=dy)
+
+    return run, lambda: sum(abs(g.numpy()).sum() for g in run())
+
+
 WORKLOADS = {
     f.__name__: f
     for f in (
         scalar_add, chain_forward, chain_gradient, matmul_64, second_gradient, jacobian,
-        batch_jacobian,
+        batch_jacobian, conv2d_grad,
     )
 }  # fmt: skip

@@ -75,10 +75,25 @@ def batch_jacobian() -> tuple[Callable[[], Any], Callable[[], float]]:
     return run, lambda: run().sum().item()
 
 
+def conv2d_grad() -> tuple[Callable[[], Any], Callable[[], float]]:
+    def channels_last(array: Any, *order: int) -> torch.Tensor:
+        """Channels second in the shape and last in memory, which is torch's faster layout."""
+        return torch.from_numpy(array).permute(order).contiguous(memory_format=torch.channels_last)
+
+    x = channels_last(data.IMAGES, 0, 3, 1, 2).requires_grad_()
+    w = channels_last(data.FILTERS, 3, 2, 0, 1).requires_grad_()
+    dy = channels_last(data.MAPS, 0, 3, 1, 2)
+
+    def run() -> Any:
+        return torch.autograd.grad(torch.nn.functional.conv2d(x, w, padding=1), (x, w), dy)
+
+    return run, lambda: sum(g.abs().sum().item() for g in run())
+
+
 WORKLOADS = {
     f.__name__: f
     for f in (
         scalar_add, chain_forward, chain_gradient, matmul_64, second_gradient, jacobian,
-        batch_jacobian,
+        batch_jacobian, conv2d_grad,
     )
 }  # fmt: skip
