@@ -242,7 +242,7 @@ class GradientTape:
                 return place if place - count < position else -1
         return -1
 
-    def _depends(self, sources: list[int], end: int) -> list[bool]:
+    def _depends(self, sources: set[int], end: int) -> list[bool]:
         """For each position up to `end`: does it depend on one of the sources, as this tape saw it?
 
         One place more, at the end, is False: it answers for -1, the position of what is not in the log.
@@ -251,8 +251,7 @@ class GradientTape:
         entries = self._log.entries
         spans = [*self._spans, (self._since, end)] if self._recording else self._spans
         depends = [False] * (end + 1)
-        watched = set(sources)
-        for position in watched:
+        for position in sources:
             if position < end:
                 depends[position] = True
         for start, stop in spans:
@@ -274,12 +273,12 @@ class GradientTape:
         assert log is not None
         entries = log.entries
         wanted = [self._position(source) for source in sources]
-        keep = set(wanted)
+        keep = {position for position in wanted if position >= 0}
         roots = [self._root(target) for target in targets]
         end = max((max(root, self._entry_of(root)) for root in roots if root >= 0), default=-1) + 1
-        depends = self._depends([p for p in wanted if p >= 0], end)
-        leaves = [position for position, _ in self._leaves.values()]
-        if log.tapes_seen > 1 and not keep.issubset(leaves):
+        depends = self._depends(keep, end)
+        leaves = {position for position, _ in self._leaves.values()}
+        if log.tapes_seen > 1 and not keep <= leaves:
             # Another tape's leaves are in this log too, and a source may depend on them: keep to our own.
             ours = self._depends(leaves, end)
             depends = [a and b for a, b in zip(depends, ours, strict=True)]
@@ -292,7 +291,7 @@ class GradientTape:
                 seed, before = _fit(seed, target), cotangents[root]
                 seed = seed._array if bare else seed
                 cotangents[root] = seed if before is None else before + seed
-        stops = min((p for p in wanted if p >= 0), default=end)
+        stops = min(keep, default=end)
         positions = range(end - 1, stops - 1, -1)
         if bare:
             with np.errstate(all="ignore"):
