@@ -89,9 +89,13 @@ class Batch:
         self.name = name
         self.may_loop = may_loop
         self.loops: Counter[str] = Counter()
-        self.graph = self  # a builder has one; a tensor's tells which executor it belongs to
         self.outer: Any = None
         self._outer_log: Log | None = None
+
+    @property
+    def graph(self) -> Batch:
+        """Itself: a builder has a graph, and a tensor's tells which executor it belongs to."""
+        return self
 
     @contextmanager
     def open(self) -> Iterator[None]:

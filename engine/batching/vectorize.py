@@ -12,8 +12,12 @@ from typing import Any
 
 from engine import nest
 from engine.batching.batch import Batch
-from engine.ops.creation import convert
+from engine.dispatch import apply
+from engine.ops.complexes import conj
+from engine.ops.creation import convert, zeros
+from engine.ops.elementwise import ones_like
 from engine.ops.layout import broadcast_to, reshape, size, sizes, transpose
+from engine.ops.matrices import _UNDIAG
 from engine.ops.sequences import eye
 from engine.ops.slicing import getitem
 from engine.spec import compatible, show
@@ -92,9 +96,12 @@ def jacobian(tape: Any, target: Any, sources: Any, unconnected_gradients: str) -
     dims = sizes(y)
     known = y.shape.num_elements()
     count = size(y) if known is None else known
-    seeds = reshape(eye(count, dtype=y.dtype), [count, *dims])
-    rows = _rows(tape, target, sources, seeds, count, unconnected_gradients, "jacobian")
     leaves = nest.flatten(sources)
+    target, slopes = _below(tape, target, leaves)
+    slopes = ones_like(y) if slopes is None else slopes
+    square = broadcast_to(zeros([], y.dtype), [count, count])  # takes no memory
+    seeds = reshape(apply(_UNDIAG, reshape(slopes, [count]), square, k=0), [count, *dims])
+    rows = _rows(tape, target, leaves, seeds, count, unconnected_gradients, "jacobian")
     full = [
         None if row is None else reshape(row, [*dims, *sizes(convert(leaf))])
         for row, leaf in zip(rows, leaves, strict=True)
@@ -115,9 +122,11 @@ def batch_jacobian(tape: Any, target: Any, source: Any, unconnected_gradients: s
     count: Any = 1
     for n in rest:
         count = n * count
+    target, slopes = _below(tape, target, [source])
     one = reshape(eye(count, dtype=y.dtype), [count, 1, *rest])
-    seeds = broadcast_to(one, [count, examples, *rest])  # element k of every example at once
-    (found,) = _rows(tape, target, source, seeds, count, unconnected_gradients, "batch_jacobian")
+    # Row k is the cotangent for element k of every example at once.
+    seeds = broadcast_to(one, [count, examples, *rest]) if slopes is None else one * slopes
+    (found,) = _rows(tape, target, [source], seeds, count, unconnected_gradients, "batch_jacobian")
     if found is None:
         return None
     front = transpose(found, [1, 0, *range(2, x.ndim + 1)])
@@ -131,11 +140,51 @@ def _begin(tape: Any, what: str) -> None:
         tape._pop()
 
 
+def _below(tape: Any, target: Any, leaves: list[Any]) -> tuple[Any, Tensor | None]:
+    """The tensor that the target is an elementwise function of, and the slopes between the two.
+
+    As long as element i depends on element i alone, a jacobian is diagonal, and one cotangent for all
+    elements takes the place of one for each. The target itself, and no slopes, where there is no such step.
+    """
+    slopes = None
+    while isinstance(target, Tensor) and all(target is not leaf for leaf in leaves):
+        entry = _entry(tape, target)
+        if entry is None or entry[0].ufunc is None:
+            break
+        primitive, attrs, places, inputs, output = entry
+        own = [i for i, place in enumerate(places) if place >= 0]
+        dims = output._dims
+        if len(own) != 1 or dims != inputs[own[0]]._dims or dims is None or None in dims:
+            break
+        rule = primitive.vjp[own[0]]
+        given = ones_like(output) if slopes is None else slopes
+        found = None if rule is None else rule(given, output, *inputs, **attrs)
+        if found is None or found._dims != dims:
+            break
+        target, slopes = inputs[own[0]], found
+    return target, None if slopes is None else conj(slopes)
+
+
+def _entry(tape: Any, tensor: Tensor) -> Any:
+    """The log's entry of the operation that made a tensor while this tape recorded; else None."""
+    log = tape._log
+    place = log.position(tensor)
+    spans = tape._spans if not tape._recording else [*tape._spans, (tape._since, len(log.entries))]
+    seen = any(start <= place < stop for start, stop in spans)
+    return log.entries[place] if seen else None
+
+
 def _rows(
-    tape: Any, target: Any, sources: Any, seeds: Tensor, count: Any, unconnected: str, name: str
+    tape: Any,
+    target: Any,
+    leaves: list[Any],
+    seeds: Tensor,
+    count: Any,
+    unconnected: str,
+    name: str,
 ) -> list[Any]:
     """The gradients for many cotangents at once, stacked: one tensor, or None, for each source."""
     batch = Batch(count, name)
     with batch.open():
-        found = tape.gradient(target, nest.flatten(sources), batch.wrap(seeds), unconnected)
+        found = tape.gradient(target, leaves, batch.wrap(seeds), unconnected)
     return [None if g is None else batch.collect(g) for g in found]
