@@ -140,6 +140,12 @@ def differences(thing: Any) -> str:
     return " ".join(found)
 
 
+def members(kind: type) -> list[str]:
+    """The public methods and properties of a class."""
+    own = [name for name in dir(kind) if not name.startswith("_") and not hasattr(tuple, name)]
+    return [f"{name}()" if callable(getattr(kind, name)) else name for name in own]
+
+
 def counterpart(entry: Entry, known: dict[str, Any]) -> str:
     """TensorFlow's name for it, or "" if it has none."""
     return next((name for name in entry.names if name in known), "")
@@ -163,14 +169,16 @@ def _row(entry: Entry, known: dict[str, Any]) -> str:
     if entry.kind == "operation":
         assert entry.trial is not None
         cells += [entry.trial.dtypes_text(), entry.trial.gradient_text()]
-    cells.append(f"{here}: {differs}" if differs else here)
+    elif entry.kind == "class":
+        cells.append(", ".join(f"`{member}`" for member in members(entry.thing)))
+    cells.append(f"{here}. {differs}" if differs else here)
     return f"| {' | '.join(_cell(cell) for cell in cells)} |"
 
 
 HEADS = {
     "operation": ("operation", "what it does", "dtypes", "derivative", "in TensorFlow"),
     "function": ("function", "what it does", "in TensorFlow"),
-    "class": ("class", "what it is", "in TensorFlow"),
+    "class": ("class", "what it is", "methods and properties", "in TensorFlow"),
     "error": ("error", "when", "in TensorFlow"),
 }
 TITLES = {

@@ -46,7 +46,7 @@ class Trial:
         for group, names in GROUPS.items():
             there = [name for name in names if name in self.dtypes]
             parts += [group] if there == names else there
-        return ", ".join(parts)
+        return ", ".join(parts) or "-"
 
     def gradient_text(self) -> str:
         """The arguments with a derivative."""
@@ -98,6 +98,8 @@ def _taken_apart(text: str, inputs: list[np.ndarray]) -> Call | None:
         function = eval(ast.unparse(node.func), {"tf": tf})
     except AttributeError:
         return None
+    if any(array.size == 0 for array in inputs):  # passes where numbers would not
+        return None
     return Call(function, node, inputs)
 
 
@@ -121,7 +123,7 @@ def _in_dtype(array: np.ndarray, dtype: tf.DType) -> tf.Tensor:
     """The values in another dtype, for integers positive, so that nothing is divided by 0."""
     finite = np.nan_to_num(array)
     if dtype is tf.string:
-        return tf.constant(finite.astype(str).tolist())
+        return tf.constant(finite.astype(str).tolist(), tf.string)
     if dtype.is_integer:
         finite = np.ceil(np.abs(finite))
     elif dtype is tf.bool:
@@ -163,10 +165,12 @@ def _try_gradient(call: Call) -> list[str]:
         for letter, tensor in zip(LETTERS, given, strict=False)
         if tensor.dtype.is_differentiable
     }
+    if not sources:
+        return []
     with tf.GradientTape() as tape:
         tape.watch(list(sources.values()))
         result = [y for y in _tensors(call.run(given, tf.float64)) if y.dtype.is_differentiable]
-    if not sources or not result:
+    if not result:
         return []
     found = tape.gradient(result, list(sources.values()))
     pairs = zip(sources, found, strict=True)
@@ -190,6 +194,7 @@ def find_out(things: list[Any]) -> dict[int, Trial]:
                 result = _try_dtype(call, tf.as_dtype(name))
                 if result is not None:
                     trial.gives_tensors |= bool(_tensors(result))
-                    trial.dtypes.add(name)
+                    if call.inputs or "D" in _letters(call.node):
+                        trial.dtypes.add(name)
             trial.gradient.update(dict.fromkeys(_try_gradient(call)))
     return found

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+__all__ = ["DType", "as_dtype", "cast", "saturate_cast"]  # noqa: F822  # the last two by __getattr__
+
 
 class DType:
     """An element type, such as `tf.float32`. Compares equal to its name and to its NumPy dtype.

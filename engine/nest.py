@@ -10,6 +10,8 @@ import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+__all__ = ["assert_same_structure", "flatten", "is_nested", "map_structure", "pack_sequence_as"]
+
 
 def is_nested(seq: Any) -> bool:
     """True for a list, tuple or dict (or a subclass), False for a leaf such as None or a tensor."""

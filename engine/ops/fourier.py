@@ -192,23 +192,25 @@ def _chosen(axes: Any, given: Any, name: str) -> Any:
 
 
 def fftnd(
-    input: Any, fft_length: Any = None, axes: Any = None, norm: str | None = None, name: str | None = None
-) -> Tensor:
+    input_tensor: Any, fft_length: Any = None, axes: Any = None, norm: str | None = None,
+    name: str | None = None,
+) -> Tensor:  # fmt: skip
     """The Fourier transform over any axes, all of them by default.
 
     `fft_length`: a list of sizes to which the axes are cut off or filled up with zeros first. `norm`:
     'backward', 'ortho' or 'forward' as in NumPy; TensorFlow takes the argument and ignores it.
     """
-    x = _complex(input, "fftnd")
+    x = _complex(input_tensor, "fftnd")
     found = _chosen(axes, fft_length, "fftnd")(x)
     return _forward(x, found, _lengths(fft_length, found, "fftnd"), norm)
 
 
 def ifftnd(
-    input: Any, fft_length: Any = None, axes: Any = None, norm: str | None = None, name: str | None = None
-) -> Tensor:
+    input_tensor: Any, fft_length: Any = None, axes: Any = None, norm: str | None = None,
+    name: str | None = None,
+) -> Tensor:  # fmt: skip
     """The inverse of `fftnd`, with the same arguments."""
-    x = _complex(input, "ifftnd")
+    x = _complex(input_tensor, "ifftnd")
     found = _chosen(axes, fft_length, "ifftnd")(x)
     for axis, size in zip(found, _lengths(fft_length, found, "ifftnd"), strict=True):
         x = x if size is None else _fit(x, axis, size)
@@ -216,17 +218,19 @@ def ifftnd(
 
 
 def rfftnd(
-    input: Any, fft_length: Any = None, axes: Any = None, norm: str | None = None, name: str | None = None
-) -> Tensor:
+    input_tensor: Any, fft_length: Any = None, axes: Any = None, norm: str | None = None,
+    name: str | None = None,
+) -> Tensor:  # fmt: skip
     """`fftnd` of a real signal; of the last axis it keeps the first n // 2 + 1 frequencies."""
-    return _real_forward(input, _chosen(axes, fft_length, "rfftnd"), fft_length, norm, "rfftnd")
+    return _real_forward(input_tensor, _chosen(axes, fft_length, "rfftnd"), fft_length, norm, "rfftnd")
 
 
 def irfftnd(
-    input: Any, fft_length: Any = None, axes: Any = None, norm: str | None = None, name: str | None = None
-) -> Tensor:
+    input_tensor: Any, fft_length: Any = None, axes: Any = None, norm: str | None = None,
+    name: str | None = None,
+) -> Tensor:  # fmt: skip
     """The inverse of `rfftnd`, with the same arguments."""
-    return _real_inverse(input, _chosen(axes, fft_length, "irfftnd"), fft_length, norm, "irfftnd")
+    return _real_inverse(input_tensor, _chosen(axes, fft_length, "irfftnd"), fft_length, norm, "irfftnd")
 
 
 def _moved(x: Any, axes: Any, sign: int) -> Tensor:
