@@ -36,46 +36,80 @@ def _padded(xp: Any, x: Any, pairs: Pairs) -> Any:
     return result
 
 
-def _rows(xp: Any, x: Any, window: Any, strides: Any, dilations: Any, out: Any) -> Iterator[Any]:
-    """The windows of a padded x in blocks: (which part of the output, matrix with a window in each row)."""
-    batch, channels, length = x.shape[0], x.shape[-1], prod(window) * x.shape[-1]
-    if length == channels:  # windows of one place: x itself
-        picked = x[(slice(None), *(slice(0, (n - 1) * s + 1, s) for n, s in zip(out, strides, strict=True)))]
-        yield (slice(None),), picked.reshape(-1, channels)
-        return
-    b, *inner, c = x.strides
-    steps = (b, *map(int.__mul__, inner, strides), *map(int.__mul__, inner, dilations), c)
-    view = xp.lib.stride_tricks.as_strided(x, (batch, *out, *window, channels), steps)
-    n = len(out)
+def _windows(xp: Any, x: Any, window: Any, strides: Any, dilations: Any, out: Any) -> Any:
+    """x seen as (batch, *out, *window, channels), without a copy: windows share the elements they share."""
+    batch, *inner, channel = x.strides
+    moves = [step * s for step, s in zip(inner, strides, strict=True)]
+    apart = [step * d for step, d in zip(inner, dilations, strict=True)]
+    return xp.lib.stride_tricks.as_strided(
+        x, (x.shape[0], *out, *window, x.shape[-1]), (batch, *moves, *apart, channel)
+    )
+
+
+def _rows(
+    xp: Any, x: Any, window: Any, strides: Any, dilations: Any, out: Any, filters: int
+) -> Iterator[Any]:
+    """Windows of a padded x as rows, in blocks: (part of the output, part of a window, matrix).
+
+    Mostly a window is a row. Where windows overlap along the first axis, and copying would cost more than
+    adding products up, a row is a slice of a window, one place thick there: windows share slices.
+    """
+    channels, n = x.shape[-1], len(out)
     run = channels * (window[-1] if dilations[-1] == 1 else 1)
-    order = (*range(n + 1, 2 * n + 2), *range(n + 1)) if run < NARROW else range(2 * n + 2)
-    each = prod(out) * length * x.itemsize
+    overlap = n > 1 and strides[0] == 1 < window[0] and xp is np  # on a GPU, few large products win
+    if prod(window) == 1:  # x itself
+        picked = x[(slice(None), *(slice(0, (m - 1) * s + 1, s) for m, s in zip(out, strides, strict=True)))]
+        yield (slice(None),), slice(None), picked.reshape(-1, channels)
+    elif overlap and run > max(2 * filters, NARROW) and prod(out) > 99:
+        yield from _slices(xp, x, window, strides, dilations, out)
+    else:
+        view = _windows(xp, x, window, strides, dilations, out)
+        length = prod(window) * channels
+        order = (*range(n + 1, 2 * n + 2), *range(n + 1)) if run < NARROW else range(2 * n + 2)
+        for part in _parts(xp, x.shape[0], out, length * x.itemsize):
+            block = xp.ascontiguousarray(view[part].transpose(*order))
+            rows = block.reshape(-1, length) if run >= NARROW else block.reshape(length, -1).T
+            yield part, slice(None), rows
+
+
+def _parts(xp: Any, batch: int, out: Any, row: int) -> list[tuple[slice, ...]]:
+    """The output cut along the batch or, where one example is too much, along its first axis too."""
+    each = prod(out) * row
     if 2 * each <= block_bytes(xp):
         step = block_bytes(xp) // each
-        parts: Any = [(slice(a, a + step),) for a in range(0, batch, step)]
-    else:  # one example is more than a block: cut along its first spatial axis too
-        step = max(block_bytes(xp) * out[0] // each, 1)
-        parts = [
-            (slice(a, a + 1), slice(r, r + step)) for a in range(batch) for r in range(0, out[0], step)
-        ]
-    buffer = xp.empty(0, x.dtype)
-    for part in parts:
-        source = view[part].transpose(*order)
-        if buffer.size < source.size:
-            buffer = xp.empty(source.size, x.dtype)
-        block = buffer[: source.size].reshape(source.shape)
-        block[...] = source
-        yield part, block.reshape(-1, length) if run >= NARROW else block.reshape(length, -1).T
+        return [(slice(a, a + step),) for a in range(0, batch, step)]
+    step = max(block_bytes(xp) * out[0] // each, 1)
+    return [(slice(a, a + 1), slice(r, r + step)) for a in range(batch) for r in range(0, out[0], step)]
+
+
+def _slices(xp: Any, x: Any, window: Any, strides: Any, dilations: Any, out: Any) -> Iterator[Any]:
+    """Of one example at a time, all slices of windows, and which of them are the t-th of their window."""
+    one = _windows(xp, x, (1, *window[1:]), (1, *strides[1:]), (1, *dilations[1:]), (x.shape[1], *out[1:]))
+    length = prod(window[1:]) * x.shape[-1]
+    step = max(block_bytes(xp) // (prod(out[1:]) * length * x.itemsize), 1)
+    more = (window[0] - 1) * dilations[0]
+    for example, start in itertools.product(range(x.shape[0]), range(0, out[0], step)):
+        end = min(start + step, out[0])
+        block = xp.ascontiguousarray(one[example, start : end + more])
+        for t in range(window[0]):
+            rows = block[t * dilations[0] :][: end - start].reshape(-1, length)
+            part = (slice(example, example + 1), slice(start, end))
+            yield part, slice(t * length, (t + 1) * length), rows
 
 
 def _correlate(xp: Any, x: Any, w: Any, y: Any, strides: Any, dilations: Any) -> None:
     """Writes into y the windows of a padded x, each multiplied with w and summed."""
     if not y.size or not w.size:
         return
-    matrix = xp.ascontiguousarray(w).reshape(-1, w.shape[-1])
+    filters = w.shape[-1]
+    matrix = xp.ascontiguousarray(w).reshape(-1, filters)
     target = y if y.flags.c_contiguous else xp.empty(y.shape, y.dtype)
-    for part, rows in _rows(xp, x, w.shape[:-2], strides, dilations, y.shape[1:-1]):
-        xp.dot(rows, matrix, out=target[part].reshape(-1, w.shape[-1]))
+    for part, piece, rows in _rows(xp, x, w.shape[:-2], strides, dilations, y.shape[1:-1], filters):
+        to = target[part].reshape(-1, filters)
+        if piece.start:
+            to += xp.dot(rows, matrix[piece])
+        else:
+            xp.dot(rows, matrix[piece], out=to)
     if target is not y:
         y[...] = target
 
@@ -92,9 +126,9 @@ def _dense_filter(xp: Any, x: Any, w: Any, y: Any, strides: Any, pairs: Pairs, d
     if not (x.size and y.size and w.size):
         return
     y, x = xp.ascontiguousarray(y), _padded(xp, x, pairs)
-    total: Any = 0
-    for part, rows in _rows(xp, x, w.shape[:-2], strides, dilations, y.shape[1:-1]):
-        total = total + xp.dot(rows.T, y[part].reshape(-1, w.shape[-1]))
+    total = xp.zeros((prod(w.shape[:-1]), w.shape[-1]), w.dtype)
+    for part, piece, rows in _rows(xp, x, w.shape[:-2], strides, dilations, y.shape[1:-1], 0):
+        total[piece] += xp.dot(rows.T, y[part].reshape(-1, w.shape[-1]))
     w[...] = total.reshape(w.shape)
 
 

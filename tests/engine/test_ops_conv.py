@@ -41,6 +41,17 @@ SETTINGS: list[tuple[Any, ...]] = [
     ((4, 4), (1, 1), (2, 1), "SAME", (1, 1), 3, 3, 2),
     ((4, 5), (2, 2), (3, 3), ((1, 0), (1, 1)), (1, 1), 1, 1, 2),
     ((3, 4, 3), (2, 2, 1), (1, 2, 1), "SAME", (1, 1, 1), 2, 2, 2),
+    (
+        (11, 12),
+        (3, 3),
+        (1, 1),
+        "SAME",
+        (1, 1),
+        9,
+        9,
+        2,
+    ),  # so large that slices of windows are shared
+    ((13, 23), (2, 3), (1, 2), ((0, 1), (2, 0)), (2, 1), 5, 5, 1),
 ]
 
 
@@ -73,7 +84,7 @@ def test_convolution_is_the_sum_of_its_terms(setting: tuple[Any, ...], first: bo
 
 
 @each_setting
-@pytest.mark.parametrize("block", [1, 600], ids=["a row a block", "several blocks"])
+@pytest.mark.parametrize("block", [1, 600, 9000], ids=["a row a block", "several", "a few"])
 def test_blocks_change_no_number(setting: tuple[Any, ...], block: int, monkeypatch: Any):
     """Of the convolution and both its derivatives, of pooling and its derivatives."""
     sizes, window, strides, padding, dilations, channels, taken, made = setting

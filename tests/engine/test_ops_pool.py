@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import engine as tf
+from engine.dispatch import registry
 from engine.errors import InvalidArgumentError
 from tests.engine import samples_conv as loops
 from tests.engine.oracle import assert_close, gradients, numeric_gradient
@@ -177,3 +178,11 @@ def test_a_graph_needs_the_sizes_that_dilation_loops_over():
         InvalidArgumentError, match=r"height and width must be known .* input_signature"
     ):
         trace.get_concrete_function(tf.TensorSpec([1, None, 4, 3]))
+
+
+def test_the_primitive_itself_refuses_another_rank():
+    how = {"strides": (1, 1), "padding": "SAME", "dilations": (1, 1), "window": (2, 2)}
+    with pytest.raises(
+        InvalidArgumentError, match=r"max_pool: an input .* of rank 4 .* \(5, 4, 3\)"
+    ):
+        registry["max_pool"].spec(tf.TensorSpec([5, 4, 3]), **how)
