@@ -28,6 +28,7 @@ class Case:
     label: tells cases with the same expression apart.
     orders: how often it is differentiated; 0 for a value alone.
     rtol: witness -> how far a float64 result may be from its; the default is the test's.
+    without: why TensorFlow cannot be asked; PyTorch is the only witness then.
     differs: part of the result -> why ours is not TensorFlow's there. The parts are "value", "first"
       and "second". A difference that is gone is an error too.
     """
@@ -39,6 +40,7 @@ class Case:
     orders: int = 2
     rtol: dict[str, float] = field(default_factory=dict)
     differs: dict[str, str] = field(default_factory=dict)
+    without: str = ""
 
     @property
     def name(self) -> str:
@@ -61,8 +63,9 @@ def row(
     orders: int = 2,
     rtol: dict[str, float] | None = None,
     differs: dict[str, str] | None = None,
+    without: str = "",
 ) -> Case:
-    return Case(call, inputs, torch, label, orders, rtol or {}, differs or {})
+    return Case(call, inputs, torch, label, orders, rtol or {}, differs or {}, without)
 
 
 def has_gradient(array: Array) -> bool:

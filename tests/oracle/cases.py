@@ -6,13 +6,24 @@ from tests.oracle import (
     cases_arrays,
     cases_dtypes,
     cases_edges,
+    cases_images,
     cases_linalg,
     cases_math,
     cases_nn,
+    cases_special,
 )
 from tests.oracle.case import Case
 
-FAMILIES = (cases_math, cases_arrays, cases_linalg, cases_nn, cases_edges, cases_dtypes)
+FAMILIES = (
+    cases_math,
+    cases_special,
+    cases_arrays,
+    cases_linalg,
+    cases_nn,
+    cases_images,
+    cases_edges,
+    cases_dtypes,
+)
 CASES: list[Case] = [case for family in FAMILIES for case in family.CASES]
 
 _names = [case.name for case in CASES]
