@@ -178,51 +178,18 @@ __version__ = "0.1.0"
 
 _LATER = ("debugging", "keras", "math", "signal", "strings", "train")  # loaded when first used
 
-_TF1 = {
-    "Session": "call operations directly: they run at once; wrap what must run as a graph in tf.function",
-    "InteractiveSession": "call operations directly: they run at once",
-    "placeholder": "make it an argument of a Python function; decorate that with tf.function",
-    "get_variable": "make it with tf.Variable(initial_value, name=...)",
-    "global_variables_initializer": "leave it out: a tf.Variable has its value from the start",
-    "global_variables": "ask the model or layer for .variables",
-    "trainable_variables": "ask the model or layer for .trainable_variables",
-    "assign": "call variable.assign(value)",
-    "assign_add": "call variable.assign_add(value)",
-    "gradients": "record with tf.GradientTape() as tape, then tape.gradient(target, sources)",
-    "get_default_graph": "use tf.function; fn.get_concrete_function(...).graph shows its graph",
-    "variable_scope": "keep variables as attributes of an object",
-    "layers": "use tf.keras.layers",
-    "losses": "use tf.keras.losses",
-    "metrics": "use tf.keras.metrics",
-    "to_float": "use tf.cast(x, tf.float32)",
-    "to_int32": "use tf.cast(x, tf.int32)",
-    "log": "use tf.math.log",
-    "random_normal": "use tf.random.normal",
-    "random_uniform": "use tf.random.uniform",
-    "set_random_seed": "use tf.random.set_seed",
-    "truncated_normal": "use tf.random.truncated_normal",
-    "div": "use tf.divide, or the operator /",
-    "enable_eager_execution": "leave it out: eager is the default",
-    "disable_eager_execution": "leave it out; use tf.function for graphs",
-    "app": "use plain Python, argparse for flags",
-    "flags": "use argparse",
-    "contrib": "it was dissolved in TensorFlow 2; the course shows the parts it covers",
-}
+for _name in ("bitwise", "config", "errors", "linalg", "nest", "nn", "random"):
+    errors.advise(globals()[_name].__name__, f"tf.{_name}")
 
 
 def __getattr__(name: str) -> Any:
     if name in _LATER:
         return importlib.import_module(f"engine.{name}")
-    if name in _TF1:
-        raise AttributeError(
-            f"tf.{name} belongs to TensorFlow 1 and does not exist here. Instead, {_TF1[name]}."
-        )
-    import difflib
+    if name.startswith("__"):
+        raise AttributeError(f"module 'engine' has no attribute {name!r}")
+    from engine.advice import missing_name
 
-    here = [public for public in globals() if not public.startswith("_")]
-    near = difflib.get_close_matches(name, [*here, *_LATER], n=1)
-    advice = f" Did you mean tf.{near[0]}?" if near else " dir(tf) lists what there is."
-    raise AttributeError(f"The engine has no tf.{name}.{advice}")
+    raise missing_name("tf", name, __dir__())
 
 
 def __dir__() -> list[str]:

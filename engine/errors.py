@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from typing import NoReturn
+
 
 class OpError(Exception):
     """Base of the errors an operation raises. `message` holds the text alone.
@@ -43,7 +46,7 @@ class UnimplementedError(OpError):
     """Part of TensorFlow's interface that this engine does not have."""
 
 
-class InaccessibleTensorError(TypeError):
+class InaccessibleTensorError(TypeError, AttributeError):
     """A symbolic tensor was used outside the function whose trace made it."""
 
 
@@ -53,3 +56,21 @@ class OperatorNotAllowedInGraphError(TypeError):
 
 class DataLossError(OpError):
     """A file that is damaged or cut off."""
+
+
+def advise(module: str, path: str) -> None:
+    """From here on, a name that the module does not have raises an error that says which one is near.
+
+    `path` is the module's name for a user, such as 'tf.math'.
+    """
+    here = sys.modules[module]
+
+    def missing(name: str) -> NoReturn:
+        if name.startswith("__"):
+            raise AttributeError(f"module {module!r} has no attribute {name!r}")
+        from engine.advice import missing_name
+
+        public = [known for known in dir(here) if not known.startswith("_")]
+        raise missing_name(path, name, getattr(here, "__all__", public))
+
+    here.__getattr__ = missing  # type: ignore[method-assign]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.errors import advise
 from engine.ops import math_special as special
 from engine.ops.bessel import bessel_i0, bessel_i0e, bessel_i1, bessel_i1e
 from engine.ops.beta import betainc
@@ -131,4 +132,8 @@ from engine.ops.special import (
     zeta,
 )
 
-__all__ = [name for name in globals() if not name.startswith("_") and name != "annotations"]
+__all__ = [
+    name for name in globals() if not name.startswith("_") and name not in ("advise", "annotations")
+]
+
+advise(__name__, "tf.math")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.errors import advise
 from engine.ops.fourier import (
     dct,
     fft,
@@ -48,3 +49,5 @@ __all__ = [
     "kaiser_window", "linear_to_mel_weight_matrix", "mdct", "mfccs_from_log_mel_spectrograms",
     "overlap_and_add", "rfft", "rfft2d", "rfft3d", "rfftnd", "stft", "vorbis_window",
 ]  # fmt: skip
+
+advise(__name__, "tf.signal")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from engine.errors import advise
 from engine.ops.printing import format
 
 __all__ = ["format"]
+
+advise(__name__, "tf.strings")

@@ -127,7 +127,10 @@ class Tensor:
 
     def __index__(self) -> int:
         if not self.dtype.is_integer:
-            raise TypeError(f"Only an integer tensor can be an index, not {self.dtype.name}.")
+            raise TypeError(
+                f"Only an integer tensor can be an index, not {self.dtype.name}. Convert it with "
+                "tf.cast(i, tf.int32)."
+            )
         return int(self._single("An index"))
 
     def __len__(self) -> int:

@@ -39,6 +39,7 @@ from engine.debugging.values import (
     assert_positive,
     check_numerics,
 )
+from engine.errors import advise
 from engine.ops.norms import is_non_decreasing, is_strictly_increasing
 from engine.ops.printing import Assert
 
@@ -72,3 +73,5 @@ __all__ = [
     "is_numeric_tensor",
     "is_strictly_increasing",
 ]
+
+advise(__name__, "tf.debugging")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine.dispatch import Primitive
+from engine.dispatch import Primitive, context
+from engine.errors import InaccessibleTensorError, OperatorNotAllowedInGraphError
 from engine.spec import TensorSpec
 from engine.tensor import Tensor
 
@@ -94,6 +95,16 @@ class SymbolicTensor(Tensor):
 
     @property
     def _array(self) -> Any:
+        executor = context.builder
+        while executor is not None and executor.graph is not self.graph:
+            executor = executor.outer
+        if executor is None:
+            raise InaccessibleTensorError(
+                f"The symbolic tensor {self.name!r} was used after the trace of {self.graph.name!r}, to "
+                "which it belongs, was over. It stands for a value in that graph, and means nothing "
+                "outside: return it from the function, and use what the call returns. Do not keep it in a "
+                "list, a global or self."
+            )
         raise AttributeError(
             f"This tensor is symbolic: it stands for a value that the graph of {self.graph.name!r} will "
             "compute, and has no values while the function is traced. Inside a tf.function, .numpy(), "
@@ -128,8 +139,6 @@ class SymbolicTensor(Tensor):
         return f"{node.name}:{node.outputs.index(self.value_number)}"
 
     def _no_value(self, what: str) -> Exception:
-        from engine.errors import OperatorNotAllowedInGraphError
-
         return OperatorNotAllowedInGraphError(
             f"{what} needs the value of tensor {self.name!r} while the function {self.graph.name!r} is being "
             "traced, but a symbolic tensor has no value yet: Python runs once, the graph later. Choose "

@@ -57,6 +57,14 @@ def _in_place(sign: str) -> Any:
     return refuse
 
 
+def _missing(self: Any, name: str) -> NoReturn:
+    if name.startswith("_"):
+        object.__getattribute__(self, name)  # fails again, with a property's own error if it has one
+    from engine.advice import missing_method
+
+    raise missing_method(self, name)
+
+
 for _name, _sign in {"add": "+=", "sub": "-=", "mul": "*=", "truediv": "/=", "pow": "**="}.items():
     setattr(Variable, f"__i{_name}__", _in_place(_sign))
 
@@ -73,3 +81,4 @@ for _class in _classes:
     _class.__eq__ = _equal
     _class.__ne__ = _not_equal
     _class.__getitem__ = slicing.getitem
+    _class.__getattr__ = _missing

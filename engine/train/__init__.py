@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from engine.errors import advise
 from engine.train.checkpoint import Checkpoint, CheckpointLoadStatus
 from engine.train.files import CheckpointReader
 from engine.train.manager import (
@@ -22,3 +23,5 @@ __all__ = [
     "Checkpoint", "CheckpointLoadStatus", "CheckpointManager", "CheckpointReader", "CheckpointState",
     "get_checkpoint_state", "latest_checkpoint", "list_variables", "load_checkpoint", "load_variable",
 ]  # fmt: skip
+
+advise(__name__, "tf.train")

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import engine as tf
+from engine.advice import METHODS, TF1
 
 ROOT = Path(tf.__file__).parent
 
@@ -32,6 +33,20 @@ def assign_item() -> None:
     tf.constant([1, 2])[0] = 5  # type: ignore[index]
 
 
+def kept_from(body: Any) -> Any:
+    """What a function under tf.function left in a list, once the trace is over."""
+    kept: list[Any] = []
+    tf.function(lambda x: kept.append(body(x)))(tf.constant([1.0, 2.0]))
+    return kept[0]
+
+
+def add_in_place() -> None:
+    v = tf.Variable(1.0, name="w")
+    v += 1.0
+
+
+VECTOR = tf.constant([1.0, 2.0, 3.0])
+
 CASES: dict[str, tuple[Any, type[Exception], list[str]]] = {
     "two dtypes": (
         lambda: tf.constant(1.0) + tf.constant(1),
@@ -47,6 +62,21 @@ CASES: dict[str, tuple[Any, type[Exception], list[str]]] = {
         lambda: tf.constant(1) + 1.5,
         TypeError,
         ["1.5", "int32", "tf.cast("],
+    ),
+    "a float array next to an int tensor": (
+        lambda: tf.constant([1]) * importlib.import_module("numpy").array([1.5]),
+        TypeError,
+        ["NumPy float64 array of shape (1,)", "int32", "tf.cast("],
+    ),
+    "a float divisor of an int tensor": (
+        lambda: tf.constant(1) / 2.5,
+        TypeError,
+        ["2.5", "int32", "tf.cast("],
+    ),
+    "an int that does not fit": (
+        lambda: tf.constant(1, tf.uint8) + 300,
+        ValueError,
+        ["300", "uint8", "0 to 255"],
     ),
     "shapes that do not broadcast": (
         lambda: tf.ones([2, 3]) + tf.ones([2]),
@@ -84,6 +114,87 @@ CASES: dict[str, tuple[Any, type[Exception], list[str]]] = {
         ["None", "forget its return"],
     ),
     "changing a tensor": (assign_item, TypeError, ["cannot be changed", "tf.Variable"]),
+    "changing elements of a variable": (
+        lambda: tf.Variable([1.0], name="w").__setitem__(0, 2.0),
+        TypeError,
+        ["'w:0'", "scatter_nd_update", "v.assign"],
+    ),
+    "adding to a variable in place": (
+        add_in_place,
+        RuntimeError,
+        ["`v += value`", "v.assign_add(value)", "'w:0'", "t = v + value"],
+    ),
+    "assigning to a tensor": (
+        lambda: VECTOR.assign([1.0]),
+        AttributeError,
+        ["'assign'", "tf.Variable", "cannot be changed"],
+    ),
+    "a tensor as a key": (lambda: {VECTOR: 1}, TypeError, ["unhashable", "Tensor"]),
+    "a view of a tensor's values": (
+        lambda: importlib.import_module("numpy").array(VECTOR, copy=False),
+        ValueError,
+        ["writable", "copied"],
+    ),
+    "an axis that does not exist": (
+        lambda: tf.reduce_sum(VECTOR, axis=2),
+        tf.errors.InvalidArgumentError,
+        ["reduce_sum", "axis 2", "rank 1", "-1 to 0"],
+    ),
+    "an axis to join along": (
+        lambda: tf.concat([VECTOR, VECTOR], 1),
+        tf.errors.InvalidArgumentError,
+        ["concat", "axis 1", "rank 1", "-1 to 0"],
+    ),
+    "an axis that is no whole number": (
+        lambda: tf.reduce_sum(VECTOR, axis=0.5),
+        TypeError,
+        ["reduce_sum", "whole number", "0.5"],
+    ),
+    "a float as an index": (
+        lambda: VECTOR[1.0],
+        TypeError,
+        ["ints, slices", "1.0", "tf.gather"],
+    ),
+    "a float tensor as an index": (
+        lambda: VECTOR[tf.constant(1.0)],
+        TypeError,
+        ["integer tensor", "float32", "tf.cast(i, tf.int32)"],
+    ),
+    "float indices": (
+        lambda: tf.gather(VECTOR, [0.0, 1.0]),
+        tf.errors.InvalidArgumentError,
+        ["gather", "integers", "float32", "tf.cast(x, tf.int32)"],
+    ),
+    "an index that is too large": (
+        lambda: VECTOR[3],
+        tf.errors.InvalidArgumentError,
+        ["Index 3", "axis 0", "(3,)", "-3 to 2"],
+    ),
+    "indices that are too large": (
+        lambda: tf.gather(VECTOR, [0, 7]),
+        tf.errors.InvalidArgumentError,
+        ["index 7", "axis 0", "0 to 2"],
+    ),
+    "too many indices": (
+        lambda: VECTOR[0, 0],
+        tf.errors.InvalidArgumentError,
+        ["2 indices", "rank 1", "(3,)"],
+    ),
+    "a dtype that does not exist": (
+        lambda: tf.constant(1.0, dtype="floot32"),
+        TypeError,
+        ["'floot32'", "not a dtype", "float32", "bfloat16"],
+    ),
+    "a shape for another number of elements": (
+        lambda: tf.reshape(VECTOR, [2, 2]),
+        tf.errors.InvalidArgumentError,
+        ["reshape", "3 elements", "(2, 2) has 4"],
+    ),
+    "sizes that do not join": (
+        lambda: tf.concat([tf.ones([2, 3]), tf.ones([3, 2])], 0),
+        tf.errors.InvalidArgumentError,
+        ["concat", "axis 0", "(2, 3)", "(3, 2)"],
+    ),
     "a condition of several elements": (
         lambda: bool(tf.constant([1, 2]) == tf.constant([1, 2])),
         ValueError,
@@ -98,6 +209,31 @@ CASES: dict[str, tuple[Any, type[Exception], list[str]]] = {
         lambda: tf.GradientTape().__enter__().watch(3.0),
         ValueError,
         ["float 3.0", "tf.constant"],
+    ),
+    "a tape that recorded nothing": (
+        lambda: tf.GradientTape().gradient(VECTOR, VECTOR),
+        RuntimeError,
+        ["recorded nothing", "inside `with`"],
+    ),
+    "computing with a tensor of a trace that is over": (
+        lambda: kept_from(lambda x: 2.0 * x) + 1.0,
+        tf.errors.InaccessibleTensorError,
+        ["'multiply:0'", "'<lambda>'", "was over", "return it from the function", "list, a global"],
+    ),
+    "the values of a tensor of a trace that is over": (
+        lambda: kept_from(lambda x: x + x).numpy(),
+        tf.errors.InaccessibleTensorError,
+        ["'add:0'", "was over", "use what the call returns"],
+    ),
+    "a tensor of one trace in another": (
+        lambda: tf.function(lambda x, kept: x + kept[0])(VECTOR[:2], [kept_from(lambda x: x + x)]),
+        tf.errors.InaccessibleTensorError,
+        ["add:0", "'<lambda>'", "was over", "return it from the function"],
+    ),
+    "bool() of a symbolic tensor": (
+        symbolic(lambda x: bool(x[0] > 0.0)),
+        tf.errors.OperatorNotAllowedInGraphError,
+        ["`if`, `while`", "'<lambda>'", "no value yet", "tf.where"],
     ),
     "if on a symbolic tensor": (
         symbolic(lambda x: 1.0 if tf.reduce_sum(x) > 0.0 else 2.0),
@@ -144,6 +280,21 @@ CASES: dict[str, tuple[Any, type[Exception], list[str]]] = {
         ValueError,
         ["'w:0'", "(2,)", "(1,)", "Reshape"],
     ),
+    "assigning a float to an int variable": (
+        lambda: tf.Variable([1], name="w").assign([1.5]),
+        TypeError,
+        ["[1.5]", "int32", "tf.cast("],
+    ),
+    "assigning None": (
+        lambda: tf.Variable([1.0]).assign(None),
+        ValueError,
+        ["None", "forget its return"],
+    ),
+    "adding another shape": (
+        lambda: tf.Variable([1.0, 2.0]).assign_add([1.0, 2.0, 3.0]),
+        tf.errors.InvalidArgumentError,
+        ["add", "(2,)", "(3,)"],
+    ),
     "assigning another dtype": (
         lambda: tf.Variable([1.0], name="w").assign(tf.constant([1])),
         tf.errors.InvalidArgumentError,
@@ -158,6 +309,31 @@ CASES: dict[str, tuple[Any, type[Exception], list[str]]] = {
         lambda: tf.reduce_summ,
         AttributeError,
         ["no tf.reduce_summ", "tf.reduce_sum"],
+    ),
+    "a name in a module": (
+        lambda: tf.math.reduce_summ,
+        AttributeError,
+        ["no tf.math.reduce_summ", "tf.math.reduce_sum"],
+    ),
+    "a name in a small module": (
+        lambda: tf.strings.join,
+        AttributeError,
+        ["no tf.strings.join", "It has", "format"],
+    ),
+    "a name in a large module": (
+        lambda: tf.nn.qqqqqqqq,
+        AttributeError,
+        ["no tf.nn.qqqqqqqq", "dir(tf.nn)"],
+    ),
+    "a misspelt attribute": (
+        lambda: VECTOR.nmpy,
+        AttributeError,
+        ["no attribute 'nmpy'", "Did you mean .numpy?"],
+    ),
+    "an attribute that resembles nothing": (
+        lambda: tf.Variable(1.0).qqqqqqqq,
+        AttributeError,
+        ["A variable has no attribute 'qqqqqqqq'", "functions of tf"],
     ),
     "a name that resembles nothing": (
         lambda: tf.qqqqqqqq,
@@ -187,7 +363,7 @@ def test_an_error_names_what_was_given_what_was_expected_and_the_fix(case: str):
         assert caught.value.message == text
 
 
-@pytest.mark.parametrize("name", sorted(tf._TF1))
+@pytest.mark.parametrize("name", sorted(TF1))
 def test_names_of_tensorflow_1_say_what_to_do_instead(name: str):
     assert not hasattr(tf, name)
     with pytest.raises(AttributeError) as caught:
@@ -202,7 +378,41 @@ def test_the_best_known_names_of_tensorflow_1_are_among_them():
         "Session", "placeholder", "get_variable", "global_variables_initializer", "assign",
         "gradients", "get_default_graph", "variable_scope", "layers", "set_random_seed",
     ):  # fmt: skip
-        assert name in tf._TF1
+        assert name in TF1
+
+
+@pytest.mark.parametrize("name", sorted(METHODS))
+def test_methods_of_arrays_say_which_function_to_use(name: str):
+    for value in (VECTOR, tf.Variable([1.0])):
+        if not hasattr(value, name):
+            with pytest.raises(AttributeError) as caught:
+                getattr(value, name)
+            assert f"no attribute {name!r}. Use {METHODS[name]}." in str(caught.value)
+    assert not hasattr(VECTOR, name)
+
+
+def test_values_taken_out_of_a_tensor_can_change_without_changing_it():
+    x = tf.constant([1.0, 2.0])
+    for array in (x.numpy(), importlib.import_module("numpy").asarray(x)):
+        array[0] = 9.0
+        assert x.numpy().tolist() == [1.0, 2.0]
+    y = x
+    y += 1.0  # a new tensor under the name y
+    assert x.numpy().tolist() == [1.0, 2.0] and y.numpy().tolist() == [2.0, 3.0]
+
+
+def test_a_tensor_of_a_trace_that_is_over_is_refused_wherever_it_is_used():
+    kept = kept_from(lambda x: x * 2.0)
+    for use in (
+        lambda: tf.exp(kept),
+        lambda: tf.print(kept),
+        lambda: tf.function(lambda: kept + 1.0)(),
+        lambda: tf.function(lambda x: x)(kept),
+        lambda: tf.reduce_sum(kept, axis=0),
+    ):
+        with pytest.raises((tf.errors.InaccessibleTensorError, TypeError)) as caught:
+            use()
+        assert re.search("trace|return it", str(caught.value)), str(caught.value)
 
 
 def _texts() -> list[tuple[str, str]]:
