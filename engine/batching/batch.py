@@ -16,9 +16,12 @@ from engine.dispatch import Log, Primitive, apply, context
 from engine.errors import InvalidArgumentError, OperatorNotAllowedInGraphError, UnimplementedError
 from engine.graph.graph import SymbolicTensor
 from engine.ops.creation import zeros
+from engine.ops.draws import next_key
+from engine.ops.elementwise import cast, zeros_like
 from engine.ops.joining import stack
 from engine.ops.layout import _EXPAND, broadcast_to, sizes
 from engine.ops.reduce import reduce_sum
+from engine.ops.sequences import range_
 from engine.ops.slicing import getitem
 from engine.spec import TensorSpec
 from engine.tensor import Tensor
@@ -155,18 +158,22 @@ class Batch:
         return tuple(map(self.wrap, made)) if type(made) is tuple else self.wrap(made)
 
     def _loop(self, primitive: Primitive, inputs: list[Batched], attrs: dict[str, Any]) -> Any:
-        """The examples one by one, for a primitive that has no rule or not for these inputs."""
+        """Counts and runs a primitive that has no rule, or not for these inputs."""
         if not self.may_loop:
             raise ValueError(
                 f"{self.name}: {primitive.name} has no rule for many examples at once, and "
                 "fallback_to_while_loop=False forbids to run it example by example."
             )
+        self.loops[primitive.name] += 1
+        return self.one_by_one(primitive, inputs, attrs)
+
+    def one_by_one(self, primitive: Primitive, inputs: list[Batched], attrs: dict[str, Any]) -> Any:
+        """The results of a primitive run example by example, stacked."""
         if not isinstance(self.size, int):
             raise UnimplementedError(
                 f"{self.name}: {primitive.name} must be run example by example, but how many there are "
                 "is not known while tracing. Give the first axis a size in the input_signature."
             )
-        self.loops[primitive.name] += 1
         rows = []
         for i in range(self.size):
             one = [getitem(x.value, i) if x.along else x.value for x in inputs]
@@ -197,6 +204,14 @@ class Batch:
         with self._outside():
             value = variable.value()
         return value if context.log is None else self._apart(value)
+
+    def next_keys(self, state: Variable, count: Any) -> Tensor:
+        """The keys of the next `count` random draws of each example, one example after the other."""
+        with self._outside():
+            first = next_key(state, count * self.size)
+            steps = cast(range_(self.size) * count, first.dtype)
+            keys = first + stack([zeros_like(steps), steps], 1)
+        return self.wrap(keys)
 
     def assign(self, variable: Variable, tensor: Tensor) -> None:
         """Assigns what is the same for all examples."""

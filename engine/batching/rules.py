@@ -307,6 +307,14 @@ def _conv_filter(batch: Batch, primitive: Primitive, inputs: Inputs, attrs: Attr
     return _from_groups(batch, made, filters)
 
 
+# --- random numbers ---------------------------------------------------------------------------------
+
+
+def drawn(batch: Batch, primitive: Primitive, inputs: Inputs, attrs: Attrs) -> Any:
+    """Draws: each example's numbers are those its own key gives, however many examples there are."""
+    return batch.one_by_one(primitive, inputs, attrs)
+
+
 # --- checks -----------------------------------------------------------------------------------------
 
 
@@ -350,7 +358,7 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(("reduce_prod", "argmax", "argmin", "cumsum", "cumprod", "shift"), moved()),
     **dict.fromkeys(("cumulative_logsumexp", "recurrence", "concat", "part_of_concat"), moved()),
     **dict.fromkeys(("expand_dims", "squeeze", "transpose", "roll", "tile", "untile"), moved()),
-    **dict.fromkeys(("mirror_pad", "mirror_unpad", "ensure_shape"), moved()),
+    **dict.fromkeys(("mirror_pad", "mirror_unpad", "ensure_shape", "fft"), moved()),
     **dict.fromkeys(("pad", "slice", "reverse_sequence"), moved(common_from=1)),
     "unslice": moved(common_from=2),
     # shapes
@@ -377,6 +385,9 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(("max_pool", "max_pool_backprop", "max_pool_pick"), merged),
     **dict.fromkeys(("window_sum", "window_spread"), merged),
     "max_pool_positions": _positions,
+    # random numbers
+    **dict.fromkeys(("random_uniform", "random_normal", "random_truncated_normal"), drawn),
+    **dict.fromkeys(("random_integers", "random_gamma", "random_poisson", "random_binomial"), drawn),
     # checks
     **dict.fromkeys(("assert_equal", "assert_none_equal", "assert_less", "assert_less_equal"), _check),
     **dict.fromkeys(("assert_greater", "assert_greater_equal", "assert_near", "assert_positive"), _check),

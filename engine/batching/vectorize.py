@@ -62,8 +62,8 @@ def vectorized_map(
     Raises:
       ValueError: for first axes that differ, or an operation without a rule where none may be looped.
 
-    Tapes may be opened in fn: their gradients are those of each example. Random draws are the same for
-    all examples; TensorFlow draws for each.
+    Tapes may be opened in fn: their gradients are those of each example. Random draws are each example's
+    own, except in a tf.function that fn calls and in operations with a seed in the key: those are the same.
 
     >>> import engine as tf
     >>> rows = tf.constant([[1, 2], [3, 4]])

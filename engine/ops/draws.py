@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from engine import devices, dtypes
-from engine.dispatch import NOT_DIFFERENTIABLE, apply, primitive
+from engine.dispatch import NOT_DIFFERENTIABLE, apply, context, primitive
 from engine.errors import InvalidArgumentError
 from engine.ops.creation import convert, sizes_of
 from engine.ops.elementwise import REAL, _check_kind, cast, log, negative
@@ -24,6 +24,7 @@ from engine.ops.ordering import argsort
 from engine.ops.reduce import argmax
 from engine.spec import Dims, TensorSpec
 from engine.tensor import Tensor
+from engine.variable import Variable
 
 _DIGITS = {"float64": 53, "float32": 24, "float16": 11, "bfloat16": 8}  # binary ones, of the significand
 
@@ -101,6 +102,18 @@ _INTEGERS = primitive(
 _GAMMA = _draw_like("random_gamma", lambda g, alpha: g.standard_gamma(alpha))
 _POISSON = _draw_like("random_poisson", lambda g, rate: g.poisson(rate))
 _BINOMIAL = _draw_like("random_binomial", lambda g, counts, probs: g.binomial(counts.astype(int), probs))
+
+
+def next_key(state: Variable, count: Any = 1) -> Tensor:
+    """The key in a state variable, whose counter then goes on by `count` draws.
+
+    Under vectorized_map it is a key for each example: they draw one after the other.
+    """
+    if hasattr(context.builder, "next_keys"):
+        return context.builder.next_keys(state, count)
+    now = state.value()
+    state.assign(now + cast(convert([0, count]), dtypes.int64))
+    return now
 
 
 def floating(dtype: Any, what: str) -> dtypes.DType:

@@ -88,7 +88,7 @@ class Generator:
         return {"_state_var": self._state}
 
     def _next(self) -> Tensor:
-        return self.skip(1)
+        return draws.next_key(self._state)
 
     def uniform(
         self, shape: Any, minval: Any = 0, maxval: Any = None, dtype: Any = dtypes.float32,

@@ -59,9 +59,7 @@ def set_seed(seed: int) -> None:
 
 def _next_seed(seed: int | None) -> Tensor:
     """The key for one draw. An operation's own seed is mixed into the global one."""
-    state = _global_state()
-    now = state.value()
-    state.assign(now + convert([0, 1], dtypes.int64))
+    now = draws.next_key(_global_state())
     return now if seed is None else now + convert([int(seed) * 0x9E3779B1 % 2**61, 0], dtypes.int64)
 
 
