@@ -143,8 +143,8 @@ class Layer:
                     yield item
 
     def _trackable_children(self) -> dict[str, Any]:
-        """What tf.train.Checkpoint saves: the weights, and the layers set as attributes."""
-        return self.__dict__.get("_members", {})
+        """What tf.train.Checkpoint looks through for variables: every attribute."""
+        return {name: value for name, value in vars(self).items() if name != "_members"}
 
     @property
     def sublayers(self) -> list[Layer]:

@@ -53,8 +53,10 @@ class Trainer(Layer):
         self._functions: dict[str, Any] = {}
 
     def _trackable_children(self) -> dict[str, Any]:
-        compiled = {} if self.optimizer is None else {"optimizer": self.optimizer}
-        return {**super()._trackable_children(), **compiled}
+        found = super()._trackable_children()
+        for metric in ("_loss_tracker", "_user_metrics"):  # they start over with each epoch
+            found.pop(metric, None)
+        return found
 
     @property
     def metrics(self) -> list[Any]:

@@ -7,6 +7,7 @@ TensorFlow's format: neither of the two reads the other's files.
 
 from __future__ import annotations
 
+import glob
 import itertools
 import json
 import os
@@ -35,12 +36,32 @@ class Node(NamedTuple):
     shape: tuple[int, ...] = ()
 
 
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)  # signal 0 only asks
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _clear_unfinished(path: Path) -> None:
+    """Deletes what writers of this file left that were stopped on the way."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        process = left.name.removeprefix(f".{path.name}.").partition("-")[0]
+        if process.isdigit() and not _is_running(int(process)):
+            left.unlink(missing_ok=True)
+
+
 def replace_file(path: Path, write: Any) -> None:
     """Calls `write` with an open file and gives that file its name when all of it is on the disk.
 
-    Whoever is stopped on the way leaves the old file as it was, and a file whose name begins with a dot.
+    Whoever is stopped on the way leaves the old file as it was, and one whose name begins with a dot; the
+    next who writes this file deletes that.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    _clear_unfinished(path)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}-{next(_numbers)}.tmp")
     try:
         with open(unfinished, "xb") as stream:

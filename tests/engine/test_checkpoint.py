@@ -167,6 +167,36 @@ def test_optimizers_models_and_generators_are_saved(tmp_path):
     assert first["g"].normal([5]).numpy().tolist() == second["g"].normal([5]).numpy().tolist()
 
 
+class Mixed(tf.keras.layers.Layer):
+    """A Keras layer that holds what is no Keras layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = Inner(1.0)
+        self._by_name = {"a": tf.Variable(2.0), "net": [Inner(3.0)]}
+
+
+def test_a_layer_is_searched_through_like_a_module(tmp_path):
+    path = tf.train.Checkpoint(layer=Mixed()).write(tmp_path / "c")
+    assert [name.removesuffix(VALUE) for name, _ in tf.train.list_variables(path)] == [
+        "layer/_by_name/a",
+        "layer/_by_name/net/0/v",
+        "layer/inner/v",
+    ]
+
+
+def test_metrics_of_a_model_are_not_saved(tmp_path):
+    model = tf.keras.Sequential([tf.keras.Input([2]), tf.keras.layers.Dense(1)])
+    plain = [
+        name
+        for name, _ in tf.train.list_variables(tf.train.Checkpoint(model).write(tmp_path / "a"))
+    ]
+    model.compile("sgd", "mse", metrics=["mae"])
+    compiled = tf.train.list_variables(tf.train.Checkpoint(model).write(tmp_path / "b"))
+    added = {name for name, _ in compiled} - set(plain)
+    assert len(plain) == 2 and {name.split("/")[0] for name in added} == {"optimizer"}
+
+
 # --- going on where training stopped --------------------------------------------------------------------
 
 

@@ -235,6 +235,8 @@ def test_a_writer_killed_anywhere_leaves_a_whole_checkpoint(tmp_path, target, ca
     assert v.numpy().tolist() == w.numpy().tolist() == [survives] * 1000
     number = 1 + int(survives)
     assert names([manager.save()]) == [f"ckpt-{number}"]  # and work goes on
+    left = [name for name in files(tmp_path) if name.startswith(".")]
+    assert left == []  # what the killed one had begun is gone
     assert tf.train.latest_checkpoint(tmp_path) == str(tmp_path / f"ckpt-{number}")
 
 
