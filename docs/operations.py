@@ -41,7 +41,7 @@ class Entry:
 
     @property
     def name(self) -> str:
-        """The first of its names: the shortest way to it."""
+        """The first of its names: the shortest of those that TensorFlow knows."""
         return self.names[0]
 
     @property
@@ -90,7 +90,9 @@ def entries() -> list[Entry]:
         for name, value in public(module).items():
             found.setdefault(id(value), Entry(value)).names.append(f"{space}.{name}")
     trials = find_out([entry.thing for entry in found.values()])
+    known = tensorflow()
     for entry in found.values():
+        entry.names.sort(key=lambda name: name not in known)  # the others keep their order
         entry.trial = trials.get(id(entry.thing))
     return list(found.values())
 
