@@ -350,6 +350,7 @@ RULES: dict[str, Rule] = {
     # matrices, or rows, in the last axes
     **dict.fromkeys(("triangle", "inv", "det", "slogdet", "cholesky", "qr", "eigh", "svd"), stacked),
     **dict.fromkeys(("diag_part", "diag_like", "argsort", "searchsorted", "checked_labels"), stacked),
+    **dict.fromkeys(("expm", "sqrtm", "logm", "tridiagonal_solve"), stacked),
     **dict.fromkeys(("solve", "triangular_solve"), aligned),
     "matmul": _matmul,
     "einsum": _einsum,
