@@ -28,6 +28,11 @@ def _by_axis(x_dims: Any, window: Any, strides: Any, padding: Any, dilations: An
     ]
 
 
+def _apart(window: Any, strides: Any, dilations: Any, padding: Any) -> list[bool]:
+    """For each spatial axis: whether no element is in two windows, so that nothing adds up."""
+    return [extent(k, d) <= s for k, d, s in zip(window, dilations, strides, strict=True)]
+
+
 def _fold(xp: Any, combine: Any, x: Any, first: Any, axes: list[Any]) -> Any:
     """Combines each window to one element: along one axis, then what is left along the next."""
     for axis, count, reached in axes:
@@ -78,15 +83,19 @@ def _winners(xp: Any, x: Any, y: Any, how: dict[str, Any]) -> Any:
             yield index, to, source, won
 
 
+def _kept(values: Any, won: Any) -> Any:
+    """The bits of `values` where `won`, none elsewhere: no multiplication, so inf stays out, and no choice
+    for each element, which would cost more."""
+    bits = f"i{values.dtype.itemsize}"
+    return values.view(bits) & -won.view("i1").astype(bits)
+
+
 def hand_back(xp: Any, dy: Any, x: Any, y: Any, **how: Any) -> Any:
     dx = xp.zeros(x.shape, dy.dtype)
-    none = dy.dtype.type(0)
-    apart = all(
-        extent(k, d) <= s for k, d, s in zip(how["window"], how["dilations"], how["strides"], strict=True)
-    )
+    apart = all(_apart(**how))
     for _, to, source, won in _winners(xp, x, y, how):
-        share = xp.where(won, dy[to], none)
-        if apart:  # no element is in two windows
+        share = _kept(dy[to], won).view(dy.dtype)
+        if apart:
             dx[source] = share
         else:
             dx[source] += share
@@ -94,10 +103,10 @@ def hand_back(xp: Any, dy: Any, x: Any, y: Any, **how: Any) -> Any:
 
 
 def pick(xp: Any, d: Any, x: Any, y: Any, **how: Any) -> Any:
-    picked = xp.zeros(y.shape, d.dtype)
+    picked = xp.zeros(y.shape, f"i{d.dtype.itemsize}")
     for _, to, source, won in _winners(xp, x, y, how):
-        picked[to] = xp.where(won, d[source], picked[to])
-    return picked
+        picked[to] |= _kept(d[source], won)
+    return picked.view(d.dtype)
 
 
 def positions(xp: Any, x: Any, *, with_batch: bool, dtype: dtypes.DType, **how: Any) -> Any:
@@ -110,7 +119,7 @@ def positions(xp: Any, x: Any, *, with_batch: bool, dtype: dtypes.DType, **how: 
         for axis, key in enumerate((*source, slice(None))):
             along = xp.arange(x.shape[axis], dtype=found.dtype)[key] * steps[axis]
             place = place + along.reshape(-1, *(1,) * (x.ndim - 1 - axis))
-        found[to] = xp.where(won, place, found[to])
+        found[to] += place * won
     return found
 
 
@@ -150,11 +159,15 @@ def spread(xp: Any, dy: Any, like: Any, *, mean: bool, **how: Any) -> Any:
     for part in examples(xp, dx):
         given = _wide(dy[part])
         given = given * share if mean else given
-        for axis, _, reached in axes:
+        # The last axis first: while the tensor is small, runs may be short.
+        for (axis, _, reached), apart in reversed(list(zip(axes, _apart(**how), strict=True))):
             wide = xp.zeros((*given.shape[:axis], like.shape[axis], *given.shape[axis + 1 :]), given.dtype)
             lead = (slice(None),) * axis
             for windows, places in reached:
-                wide[(*lead, places)] += given[(*lead, windows)]
+                if apart:
+                    wide[(*lead, places)] = given[(*lead, windows)]
+                else:
+                    wide[(*lead, places)] += given[(*lead, windows)]
             given = wide
         dx[part] = given
     return dx
