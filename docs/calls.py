@@ -43,6 +43,8 @@ CALLS: list[tuple[str, list[Any]]] = [
     ("tf.strings.format('{}', a)", [_X]),
     ("tf.debugging.check_numerics(a, 'x')", [_X]),
     ("tf.linalg.eigh(a)", [_SQUARE]),
+    ("tf.eig(a)", [_SQUARE]),
+    ("tf.eigvals(a)", [_SQUARE]),
     ("tf.linalg.qr(a)", [_SQUARE]),
     ("tf.math.bessel_i0(a)", [_X]),
     ("tf.math.bessel_i0e(a)", [_X]),

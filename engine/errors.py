@@ -5,6 +5,19 @@ from __future__ import annotations
 import sys
 from typing import NoReturn
 
+__all__ = [
+    "DataLossError",
+    "FailedPreconditionError",
+    "InaccessibleTensorError",
+    "InvalidArgumentError",
+    "NotFoundError",
+    "OpError",
+    "OperatorNotAllowedInGraphError",
+    "OutOfRangeError",
+    "ShapeError",
+    "UnimplementedError",
+]
+
 
 class OpError(Exception):
     """Base of the errors an operation raises. `message` holds the text alone.

@@ -29,6 +29,13 @@ def test_everything_public_is_on_the_page(space: str):
     assert missing == []
 
 
+def test_every_error_is_public():
+    found = [
+        v for v in vars(tf.errors).values() if isinstance(v, type) and issubclass(v, Exception)
+    ]
+    assert sorted(error.__name__ for error in found) == sorted(tf.errors.__all__)
+
+
 def test_there_are_at_least_250_operations_and_the_page_counts_them():
     rows = [line for line in WRITTEN.splitlines() if line.startswith("| `tf.")]
     signatures = {re.match(r"\| `([\w.]+)", row).group(1) for row in rows}
