@@ -32,6 +32,7 @@ def _attrs_text(node: Node) -> dict[str, str]:
 def to_dict(graph: Graph) -> dict[str, Any]:
     """Nodes with numbered inputs, in the order they run; numbers are those of the values."""
     nodes = []
+    first = {number: node.outputs[0] for node in graph.nodes for number in node.outputs}
     for node in graph.nodes:
         spec = graph.specs[node.outputs[0]]
         nodes.append(
@@ -39,7 +40,7 @@ def to_dict(graph: Graph) -> dict[str, Any]:
                 "id": node.outputs[0],
                 "op": node.op,
                 "name": node.name,
-                "inputs": [graph.node_of(number).outputs[0] for number in node.inputs],
+                "inputs": [first[number] for number in node.inputs],
                 "shape": str(spec.shape),
                 "dtype": spec.dtype.name,
                 "attrs": _attrs_text(node),
@@ -47,7 +48,7 @@ def to_dict(graph: Graph) -> dict[str, Any]:
                 "value": _value_text(node),
             }
         )
-    outputs = [graph.node_of(number).outputs[0] for number in graph.outputs]
+    outputs = [first[number] for number in graph.outputs]
     return {"name": graph.name, "nodes": nodes, "inputs": list(graph.inputs), "outputs": outputs}
 
 
@@ -119,8 +120,9 @@ def draw(graph: Graph) -> str:
                 f'<line x1="{px + _WIDTH / 2:.0f}" y1="{py + _HEIGHT:.0f}" x2="{x + _WIDTH / 2:.0f}" '
                 f'y2="{y - 2:.0f}" stroke="#555" marker-end="url(#tip)"/>'
             )
+    outputs = set(data["outputs"])
     for node in data["nodes"]:
-        parts.append(_box(node, place[node["id"]], node["id"] in data["outputs"]))
+        parts.append(_box(node, place[node["id"]], node["id"] in outputs))
     return "".join(parts) + "</svg>"
 
 
