@@ -130,6 +130,8 @@ from engine.ops.layout import (
     transpose,
 )
 from engine.ops.linalg import matmul
+from engine.ops.matrix_functions import eig, eigvals
+from engine.ops.matrix_functions import sqrtm as matrix_square_root
 from engine.ops.norms import clip_by_global_norm, clip_by_norm, norm, scalar_mul
 from engine.ops.ordering import argsort, searchsorted, sort, unique, unique_with_counts
 from engine.ops.padding import pad

@@ -23,6 +23,9 @@ antiderivatives  integrals with names: Dawson's, Fresnel's, Spence's, the expone
 fourier      Fourier and cosine transforms
 framing      signals in overlapping pieces: windows, frames, stft
 linalg       matmul
+lu           triangular factors with rows exchanged
+bands        matrices with few diagonals
+matrix_functions  expm, sqrtm, logm, eig
 activations  what stands between layers: softmax, elu, gelu, ...
 losses       cross-entropies of logits, and other losses
 nn           what networks are made of: dropout, batch_normalization, ..., and all of tf.nn

@@ -15,13 +15,14 @@ from engine.spec import TensorSpec
 from tests.engine import samples, samples_conv, samples_debugging, samples_linalg, samples_math
 from tests.engine.cases import Case
 from tests.engine.oracle import array_of, assert_close, numeric_gradient
+from tests.engine.samples_matrix import CASES as MATRIX
 from tests.engine.samples_special import CASES as SPECIAL
 from tests.engine.samples_special import NEED_AN_AXIS
 
 importlib.import_module("engine.keras")  # so that primitives it may declare count too
 CASES = samples.CASES | samples_math.CASES | samples_linalg.CASES | samples_debugging.DEBUGGING
 CASES |= samples_conv.CASES
-CASES |= SPECIAL
+CASES |= SPECIAL | MATRIX
 NAMES = [name for name in CASES if name in registry]
 ALL = [(name, case) for name in NAMES for case in CASES[name]]
 # The shape of the result is a value of the input: only its rank can be known before.
@@ -33,6 +34,7 @@ NEEDS_AN_AXIS = {
     *samples_math.NEED_AN_AXIS,
     *samples_linalg.NEED_AN_AXIS,
     *NEED_AN_AXIS,
+    *MATRIX,
     *samples_conv.NEED_AN_AXIS,
     "concat", "part_of_concat", "matmul", "argsort", "unslice", "broadcast_shapes",
     "repeated_positions", "roll", "reverse_sequence", "searchsorted", "unique_firsts", "unique_which",
