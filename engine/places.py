@@ -6,21 +6,25 @@ writes down, and an error when it is raised. Nothing is kept up to date meanwhil
 
 from __future__ import annotations
 
+import functools
 import linecache
 import os
 import sys
-import sysconfig
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 _ENGINE = str(Path(__file__).resolve().parent) + os.sep
 _GRAPHS, _TAPE, _KERAS = _ENGINE + "function.py", _ENGINE + "tape.py", _ENGINE + "keras" + os.sep
-# Other people's code between two lines of the user's: Python's own modules and installed packages.
-_LIBRARIES = tuple(
-    str(Path(sysconfig.get_path(name)).resolve()) + os.sep
-    for name in ("stdlib", "purelib", "platlib")
-)
+
+
+@functools.cache
+def _libraries() -> tuple[str, ...]:
+    """Other people's code between two lines of the user's: Python's modules and installed packages."""
+    import sysconfig  # only when a place is asked for: it takes longer than this whole module
+
+    paths = [Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib")]
+    return tuple(str(path.resolve()) + os.sep for path in paths)
 
 
 class Place(str):
@@ -87,7 +91,7 @@ def surroundings(origin: Any) -> Place:
     while frame is not None:
         file, code = frame.f_code.co_filename, frame.f_code.co_name
         if not file.startswith(_ENGINE):
-            if inside and not file.startswith(("<frozen", *_LIBRARIES)):
+            if inside and not file.startswith(("<frozen", *_libraries())):
                 found.append(_place(frame))
         elif file == _TAPE and gradient is None and "primitive" in frame.f_locals:
             output = frame.f_locals.get("output")

@@ -7,7 +7,6 @@ are installed by `engine.ops`.
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
@@ -171,6 +170,8 @@ class Tensor:
 
     def _repr_html_(self) -> str:
         head = f"tf.Tensor &nbsp; shape={self.shape} &nbsp; rank={self.ndim} &nbsp; dtype={self.dtype.name}"
+        import html  # not at the top: its table of characters would slow every start down
+
         body = html.escape(values_text(devices.to_host(self._array), exact=False).lstrip("\n"))
         return f'<div><small style="opacity:.75">{head}</small><pre style="margin:0">{body}</pre></div>'
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import Any
 
 import numpy as np
@@ -48,6 +47,8 @@ class Generator:
     @classmethod
     def from_non_deterministic_state(cls, alg: Any = None) -> Generator:
         """A generator seeded by the operating system."""
+        import secrets  # not at the top: it brings hashlib and hmac, a tenth of the start
+
         return cls(state=[secrets.randbits(62), 0])
 
     @property
