@@ -9,6 +9,7 @@ It runs in the peer's own environment and imports nothing of the project but the
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import json
 import os
@@ -24,9 +25,23 @@ def blas_core() -> str:
         import numpy  # noqa: F401  (loads the library that is asked about)
         from threadpoolctl import threadpool_info
     except ImportError:
-        return "unknown"
+        return _loaded_openblas()
     found = [f"{i['internal_api']} {i.get('architecture', '')}" for i in threadpool_info()]
     return ", ".join(sorted(set(found))) or "none"
+
+
+def _loaded_openblas() -> str:
+    """The same asked of NumPy's own OpenBLAS, for an environment without threadpoolctl."""
+    with open("/proc/self/maps") as maps:
+        libraries = {line.split()[-1] for line in maps if "openblas" in line}
+    for path in libraries:
+        library = ctypes.CDLL(path)
+        for name in ("scipy_openblas_get_corename64_", "openblas_get_corename"):
+            ask = getattr(library, name, None)
+            if ask is not None:
+                ask.restype = ctypes.c_char_p
+                return f"openblas {ask().decode()}"
+    return "unknown"
 
 
 def measure(run: Callable[[], Any], seconds: float) -> float:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import run
+from benchmarks import process, run
 from benchmarks.peers import names
 
 PEERS = Path(run.HERE) / "peers"
@@ -55,7 +55,35 @@ def test_every_peer_has_a_module_and_an_environment() -> None:
     for peer in run.requirements():
         assert (PEERS / f"{peer}.py").exists(), peer
     for (workload, peer), _ in run.TARGETS.items():
-        assert workload in names() and peer in run.requirements()
+        assert workload in [*names(), *run.PROCESSES] and peer in run.requirements()
+    assert set(process.MODULES) == {"ours", *run.requirements()}
+
+
+@pytest.mark.parametrize("workload", run.PROCESSES)
+def test_whole_processes_fit_the_same_line_and_are_measured(
+    workload: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "python_of", lambda peer: Path(sys.executable))
+    peers = ["ours", "numpy_by_hand"]
+    best, about = run.measure_processes(workload, peers, rounds=1, cores={CORE})
+    assert set(best) == set(about) == set(peers)
+    if workload == "memory":
+        assert all(2**20 < size < 2**30 for size in best.values())  # bytes of a Python process
+        assert run.show(best["ours"], workload).endswith(" MiB")
+    else:
+        assert all(0 < seconds < 60 for seconds in best.values())
+
+
+def test_the_line_that_is_fitted_is_2x_minus_1() -> None:
+    assert process.fit("ours") == pytest.approx(process.fit("numpy_by_hand"), rel=1e-5)
+    assert 18.9 < process.fit("numpy_by_hand") < 19.0
+
+
+def test_the_peak_of_a_process_is_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "python_of", lambda peer: Path(sys.executable))
+    ballast = bytearray(b"1") * 2**28  # what this process holds must not count for its children
+    best, _ = run.measure_processes("memory", ["ours"], rounds=1, cores={CORE})
+    assert best["ours"] < len(ballast)
 
 
 def test_a_pinned_blas_core_is_cleared_for_every_peer(monkeypatch: pytest.MonkeyPatch) -> None:
