@@ -11,8 +11,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from engine import config, errors, linalg, nest
-from engine.autodiff import custom_gradient, recompute_grad
+from engine import autodiff, config, errors, linalg, nest
 from engine.batching.vectorize import vectorized_map
 from engine.devices import device
 from engine.dispatch import init_scope
@@ -169,6 +168,7 @@ from engine.ops.special import (
     truncatediv,
     truncatemod,
 )
+from engine.own_gradients import custom_gradient, recompute_grad
 from engine.scopes import name_scope
 from engine.spec import TensorShape, TensorSpec
 from engine.tape import GradientTape, UnconnectedGradients
