@@ -28,6 +28,7 @@ class Case:
     label: tells cases with the same expression apart.
     orders: how often it is differentiated; 0 for a value alone.
     rtol: witness -> how far a float64 result may be from its; the default is the test's.
+    tails: every element of the value is right to the digits, however small it is beside the others.
     without: why TensorFlow cannot be asked; PyTorch is the only witness then.
     differs: part of the result -> why ours is not TensorFlow's there. The parts are "value", "first"
       and "second". A difference that is gone is an error too.
@@ -40,6 +41,7 @@ class Case:
     orders: int = 2
     rtol: dict[str, float] = field(default_factory=dict)
     differs: dict[str, str] = field(default_factory=dict)
+    tails: bool = False
     without: str = ""
 
     @property
@@ -63,9 +65,10 @@ def row(
     orders: int = 2,
     rtol: dict[str, float] | None = None,
     differs: dict[str, str] | None = None,
+    tails: bool = False,
     without: str = "",
 ) -> Case:
-    return Case(call, inputs, torch, label, orders, rtol or {}, differs or {}, without)
+    return Case(call, inputs, torch, label, orders, rtol or {}, differs or {}, tails, without)
 
 
 def has_gradient(array: Array) -> bool:

@@ -34,7 +34,7 @@ EDGES = [
     ("tf.atanh", "torch.atanh", [1.0, -1.0, 0.0, 2.0]),
     ("tf.acosh", "torch.acosh", [1.0, 2.0, 0.5, INF]),
     ("tf.math.erfinv", "torch.erfinv", [1.0, -1.0, 0.0, 2.0]),
-    ("tf.math.ndtri", "", [0.0, 1.0, 0.5, 1e-20]),
+    ("tf.math.ndtri", "", [0.0, 1.0, 0.25, 1e-20]),
     ("tf.math.lgamma", "", [0.0, -1.0, -0.5, -2.5, 1.0, 2.0, 1e10, 1e-10]),
     ("tf.math.digamma", "", [-0.5, -2.5, 1.0, 1e10, 1e-10]),
     ("tf.math.erfc", "torch.erfc", [0.0, 10.0, 26.0, 40.0, -10.0, INF]),
@@ -78,10 +78,11 @@ CASES: list[Case] = [
         for name, torch in AT_0
     ),
     *(
-        row(f"{name}(a)", lit(values), torch=torch and f"{torch}(a)", label="edges")
+        row(f"{name}(a)", lit(values), torch=torch and f"{torch}(a)", label="edges", tails=True)
         for name, torch, values in EDGES
     ),
-    *(row(f"{name}(a)", HUGE, torch=torch and f"{torch}(a)", label="far out") for name, torch in FAR),
+    *(row(f"{name}(a)", HUGE,
+        torch=torch and f"{torch}(a)", label="far out", tails=True) for name, torch in FAR),
     *(row("tf.pow(a, b)", lit(a), lit(b), label=label) for a, b, label in POWERS),
     row("tf.pow(a, b)", lit([0.0, 0.0]), lit([0.0, 1.0]), label="0 to the powers 0 and 1", differs={
         "first": "0 times inf; x^0 is 1 everywhere, so its derivative by x is 0, as PyTorch has it",

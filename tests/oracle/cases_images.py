@@ -107,12 +107,14 @@ CASES: list[Case] = [
     row("tf.nn.pool(a, [2], 'MAX', dilations=[2], padding='VALID')", spread(1, 6, 2),
         torch="torch.movedim(F.max_pool1d(torch.movedim(a, -1, 1), 2, 1, 0, 2), 1, -1)"),
     # Others with a window.
-    row("tf.nn.dilation2d(a, b, [1, 1, 1, 1], 'SAME', 'NHWC', [1, 1, 1, 1])", spread(1, 4, 3, 2), spread(2, 2, 2),
-        orders=1),
-    row("tf.nn.dilation2d(a, b, [1, 2, 1, 1], 'VALID', 'NHWC', [1, 2, 1, 1])", spread(1, 5, 4, 1), spread(2, 2, 1),
-        orders=1),
-    row("tf.nn.erosion2d(a, b, [1, 1, 1, 1], 'VALID', 'NHWC', [1, 1, 1, 1])", spread(1, 4, 3, 2), spread(2, 2, 2),
-        orders=1),
-    row("tf.nn.local_response_normalization(tf.cast(a, tf.float32), 1, 1.5, 0.7, 0.6)", real(1, 2, 2, 4), orders=1,
-        torch="torch.movedim(F.local_response_norm(torch.movedim(a.float(), -1, 1), 3, 0.7 * 3, 0.6, 1.5), 1, -1)"),
+    row("tf.nn.dilation2d(a, b, [1, 1, 1, 1], 'SAME', 'NHWC', [1, 1, 1, 1])",
+        spread(1, 4, 3, 2), spread(2, 2, 2), orders=1),
+    row("tf.nn.dilation2d(a, b, [1, 2, 1, 1], 'VALID', 'NHWC', [1, 2, 1, 1])",
+        spread(1, 5, 4, 1), spread(2, 2, 1), orders=1),
+    row("tf.nn.erosion2d(a, b, [1, 1, 1, 1], 'VALID', 'NHWC', [1, 1, 1, 1])",
+        spread(1, 4, 3, 2), spread(2, 2, 2), orders=1),
+    row("tf.nn.local_response_normalization(tf.cast(a, tf.float32), 1, 1.5, 0.7, 0.6)", real(1, 2, 2, 4),
+        orders=1,
+        torch="torch.movedim(F.local_response_norm("
+        "torch.movedim(a.float(), -1, 1), 3, 0.7 * 3, 0.6, 1.5), 1, -1)"),
 ]  # fmt: skip

@@ -6,7 +6,7 @@ What a decomposition leaves open - the sign of a vector - is taken out with abs.
 from __future__ import annotations
 
 from tests.oracle.case import Case, row
-from tests.oracle.inputs import empty, matrix, positive, real
+from tests.oracle.inputs import empty, lit, matrix, positive, real
 
 CASES: list[Case] = [
     row("tf.matmul(a, b)", real(2, 3), real(3, 4), torch="a @ b"),
@@ -87,6 +87,35 @@ CASES: list[Case] = [
         label="wide"),
     row("[tf.abs(part) for part in tf.linalg.svd(a)]", matrix(2, 2, 2),
         torch="(lambda u, s, v: [s, u.abs(), v.mT.abs()])(*torch.linalg.svd(a))", label="square, batch"),
+    # LU, functions of a matrix, eigenvalues in no order, bands.
+    row("tf.linalg.lu(a)", matrix(2, 3, 3)),
+    row("tf.linalg.lu(a)", real(3, 3), label="rows change places"),
+    row("tf.linalg.lu_solve(*tf.linalg.lu(a), b)", matrix(3, 3), real(3, 2),
+        torch="torch.linalg.solve(a, b)"),
+    row("tf.linalg.lu_reconstruct(*tf.linalg.lu(a))", matrix(3, 3), torch="a.clone()"),
+    row("tf.linalg.lu_matrix_inverse(*tf.linalg.lu(a))", matrix(3, 3), torch="torch.linalg.inv(a)"),
+    row("tf.linalg.expm(a)", real(2, 3, 3), torch="torch.linalg.matrix_exp(a)"),
+    row("tf.linalg.expm(a)", lit([[9.0, 20.0], [-3.0, 4.0]]),
+        torch="torch.linalg.matrix_exp(a)", label="large"),
+    row("tf.linalg.sqrtm(a)", positive(2, 3, 3)),
+    row("tf.matrix_square_root(a)", matrix(3, 3)),
+    row("tf.linalg.logm(tf.cast(a, tf.complex128))", positive(3, 3)),
+    row("tf.math.real(tf.linalg.logm(tf.cast((a + tf.linalg.matrix_transpose(a)) / 2, tf.complex128)))",
+        positive(2, 3, 3), torch="(lambda e, v: v @ torch.diag_embed(torch.log(e)) @ v.mT)"
+        "(*torch.linalg.eigh((a + a.mT) / 2))"),
+    row("tf.reduce_sum(tf.math.real(tf.exp(tf.eigvals(a))))", real(3, 3),
+        torch="torch.exp(torch.linalg.eigvals(a)).real.sum()"),
+    row("(lambda e, v: tf.math.real(tf.linalg.matvec(tf.cast(tf.abs(v) ** 2, e.dtype), e)))(*tf.eig(a))",
+        real(3, 3), torch="(lambda e, v: ((v.abs() ** 2).to(e.dtype) @ e).real)(*torch.linalg.eig(a))"),
+    row("tf.linalg.tridiagonal_solve(a, b)", lit([[1.0, -1.0, 0.0], [4.0, 5.0, 3.0], [0.0, 0.5, -2.0]]),
+        real(3, 2)),
+    row("tf.linalg.tridiagonal_solve(a, b, diagonals_format='matrix')", matrix(3, 3), real(3), orders=1),
+    row("tf.linalg.tridiagonal_matmul(a, b)", real(3, 4), real(4, 2)),
+    row("tf.linalg.banded_triangular_solve(a, b)", real(2, 3, low=1.1, high=3), real(3, 2)),
+    row("tf.linalg.banded_triangular_solve(a, b, lower=False, adjoint=True)", real(2, 3, low=1.1, high=3),
+        real(3, 1)),
+    row("tf.linalg.eigh_tridiagonal(a, b)", real(4), real(3, low=0.5, high=2), orders=0,
+        torch="torch.linalg.eigvalsh(torch.diag(a) + torch.diag(b, -1))"),
     # Norms.
     row("tf.norm(a)", real(2, 3), torch="torch.linalg.vector_norm(a)"),
     row("tf.norm(a, axis=1)", real(2, 3), torch="torch.linalg.vector_norm(a, 2, 1)"),

@@ -6,7 +6,6 @@ from __future__ import annotations
 # derivatives that are recorded, their own derivatives in none. Finite differences judge those.
 NO_WITNESS: dict[str, str] = {
     "igamma_derivative": "neither framework differentiates the derivative by a again",
-    "betainc_derivative": "TensorFlow has no derivative of betainc by a and b, PyTorch no betainc",
     "max_pool_pick": "stands in second derivatives; only a third flows through it",
 }
 
