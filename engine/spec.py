@@ -38,6 +38,13 @@ class TensorShape:
                 f"A size cannot be negative: {tuple(self._dims)}. Use None for unknown."
             )
 
+    @classmethod
+    def known(cls, dims: Dims | None) -> TensorShape:
+        """The shape with sizes that were checked before, such as those of an array."""
+        shape = cls.__new__(cls)
+        shape._dims = dims
+        return shape
+
     @property
     def rank(self) -> int | None:
         """The number of axes, or None."""
@@ -153,7 +160,7 @@ class TensorSpec:
     @property
     def shape(self) -> TensorShape:
         """The TensorShape, in which sizes may be None."""
-        return TensorShape(self.dims)
+        return TensorShape.known(self.dims)
 
     @property
     def rank(self) -> int | None:

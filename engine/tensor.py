@@ -39,7 +39,7 @@ class Tensor:
     @property
     def shape(self) -> TensorShape:
         """The size of each axis, as a TensorShape."""
-        return TensorShape(self._dims)
+        return TensorShape.known(self._dims)
 
     @property
     def ndim(self) -> int:

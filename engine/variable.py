@@ -127,7 +127,7 @@ class Variable:
     def _mark(self, tensor: Tensor, log: Log) -> None:
         if self.trainable and self.dtype.is_differentiable:
             for tape in log.tapes:
-                if tape.watches_variables:
+                if tape.watches_variables and id(self) not in tape._leaves:
                     tape.watch(self)
         position = log.variables.get(id(self))
         if position is not None:

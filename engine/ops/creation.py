@@ -191,10 +191,17 @@ def convert_together(*values: Any) -> list[Tensor]:
     """All values as tensors: Python numbers and arrays take the dtype of the first tensor among them."""
     if len(values) == 2:
         x, y = values
+        if type(x) is Variable:
+            x = x.value()
+        if type(y) is Variable:
+            y = y.value()
         if type(x) is Tensor and (type(y) is float or type(y) is int):
             return [x, _number(y, x)]
         if type(y) is Tensor and (type(x) is float or type(x) is int):
             return [_number(x, y), y]
+        if type(x) is Tensor and type(y) is Tensor:
+            return [x, y]
+        values = x, y
     lead: Any = next((v for v in values if isinstance(v, (Tensor, Variable))), None)
     if lead is None and values:
         lead = next((v for v in values if isinstance(v, (np.ndarray, np.generic))), values[0])
