@@ -93,6 +93,7 @@ from engine.ops.elementwise import (
     zeros_like,
 )
 from engine.ops.elementwise import floormod as mod
+from engine.ops.functional import foldl, foldr, map_fn, scan
 from engine.ops.indexing import (
     gather,
     gather_nd,

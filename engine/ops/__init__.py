@@ -32,5 +32,6 @@ nn           what networks are made of: dropout, batch_normalization, ..., and a
 draws        random numbers as functions of a key
 random       draws from the global generator or a seed given to each call; Generator
 printing     print, Assert, strings.format
+functional   a function over the elements of a tensor: map_fn, scan, foldl, foldr
 operators    gives Tensor and Variable the Python operators
 """
