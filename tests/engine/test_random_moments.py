@@ -124,7 +124,7 @@ def test_every_value_comes_as_often_as_it_should(draw: Draw):
     assert (x == np.round(x)).all() and x.min() >= known.low
     values = np.arange(known.low, known.high + 1)
     expected = DRAWS * np.array([known.density(float(v)) for v in values])
-    counts = np.array([np.sum(x == v) for v in values], np.float64)
+    counts = np.bincount((x - known.low).astype(int), minlength=len(values))[: len(values)]
     common = expected >= 10
     rest = max(DRAWS - expected[common].sum(), 0.0)
     squares = ((counts - expected) ** 2 / expected)[common].sum()
@@ -136,6 +136,43 @@ def test_every_value_comes_as_often_as_it_should(draw: Draw):
     # The cube root of chi squared over k is nearly normal (Wilson and Hilferty, 1931).
     bound = k * (1 - 2 / (9 * k) + ERRORS * math.sqrt(2 / (9 * k))) ** 3
     assert squares < bound, f"chi squared {squares:.1f} with {k} degrees of freedom"
+
+
+def first_numbers(kind: str, count: int) -> np.ndarray:
+    """The first number of each of many streams that differ in their seeds alone."""
+
+    def one(i: int) -> tf.Tensor:
+        if kind == "set_seed":
+            tf.random.set_seed(i)
+            return tf.random.uniform([], dtype=tf.float64)
+        if kind == "seed of the operation":
+            tf.random.set_seed(1)
+            return tf.random.uniform([], seed=i, dtype=tf.float64)
+        if kind == "Generator":
+            return tf.random.Generator.from_seed(i).uniform([], dtype=tf.float64)
+        if kind == "skip":
+            generator = tf.random.Generator.from_seed(1)
+            generator.skip(i)
+            return generator.uniform([], dtype=tf.float64)
+        seeds = {"first": [i, 7], "second": [7, i], "fold_in": tf.random.fold_in([1, 2], i)}
+        return tf.random.stateless_uniform([], seeds[kind], dtype=tf.float64)
+
+    return np.array([float(one(i)) for i in range(count)])
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["set_seed", "seed of the operation", "Generator", "skip", "first", "second", "fold_in"],
+)
+def test_streams_of_neighbouring_seeds_do_not_depend_on_each_other(kind: str):
+    x = first_numbers(kind, 2000)
+    assert len(set(x.tolist())) == 2000
+    distance = np.abs(np.sort(x) - (np.arange(2000) + 0.5) / 2000).max()
+    assert math.sqrt(2000) * distance < 2.74, f"distance {distance}"
+    off = x - 0.5
+    for lag in (1, 2, 16):
+        correlation = float((off[:-lag] * off[lag:]).mean() * 12)
+        assert abs(correlation) * math.sqrt(2000 - lag) < ERRORS, f"lag {lag}: {correlation}"
 
 
 DRAWING = {

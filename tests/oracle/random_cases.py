@@ -187,5 +187,15 @@ DRAWN: list[Draw] = [
     Draw(f"{_G}.truncated_normal([n], 0.5, 2.0)", truncated_normal(0.5, 2)),
     Draw(f"{_G}.binomial([n], 20.0, 0.7)", binomial(20, 0.7)),
     Draw(f"{_G}.make_seeds(n)[0] % 256", _BYTE),
+    # Parameters that are tensors: draws for each element of them.
+    Draw("tf.reshape(tf.random.gamma([n // 2], [2.0, 2.0]), [-1])", gamma(2, 1)),
+    Draw("tf.reshape(tf.random.poisson([n // 2], [3.0, 3.0]), [-1])", poisson(3)),
+    Draw(
+        "tf.reshape(tf.random.categorical([[0.5, -1.0, 1.5, 0.0]] * 2, n // 2), [-1])",
+        classes(_LOGITS),
+    ),
+    Draw("tf.random.stateless_binomial([n], [3, 4], 1000.0, 0.25)", binomial(1000, 0.25)),
+    Draw("tf.random.stateless_poisson([n], [3, 4], tf.fill([n], 300.0))", poisson(300)),
+    Draw("tf.random.normal([n], tf.zeros([n]) + 2.0, 0.5)", normal(2, 0.5)),
     Draw("tf.cast(tf.nn.dropout(tf.ones([n]), 0.3) > 0, tf.int32)", binomial(1, 0.7)),
 ]
