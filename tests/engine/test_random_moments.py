@@ -127,7 +127,7 @@ def test_every_value_comes_as_often_as_it_should(draw: Draw):
     counts = np.bincount((x - known.low).astype(int), minlength=len(values))[: len(values)]
     common = expected >= 10
     rest = max(DRAWS - expected[common].sum(), 0.0)
-    squares = ((counts - expected) ** 2 / expected)[common].sum()
+    squares = ((counts - expected)[common] ** 2 / expected[common]).sum()
     classes = int(common.sum())
     if rest > 10:
         squares += (DRAWS - counts[common].sum() - rest) ** 2 / rest
