@@ -13,6 +13,7 @@ from typing import Any
 
 from engine import autodiff, config, errors, linalg, nest
 from engine.batching.vectorize import vectorized_map
+from engine.control_flow import case, cond, switch_case, while_loop
 from engine.devices import device
 from engine.dispatch import init_scope
 from engine.dtypes import (
@@ -179,7 +180,7 @@ from engine.variable import IndexedSlices, Variable
 newaxis = None
 __version__ = "0.1.0"
 
-_LATER = ("debugging", "keras", "math", "signal", "strings", "train")  # loaded when first used
+_LATER = ("autograph", "debugging", "keras", "math", "signal", "strings", "train")  # loaded when first used
 
 for _name in ("bitwise", "config", "errors", "linalg", "nest", "nn", "random"):
     errors.advise(globals()[_name].__name__, f"tf.{_name}")

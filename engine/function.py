@@ -220,12 +220,14 @@ class Function:
         python_function: Callable[..., Any],
         input_signature: Any = None,
         reduce_retracing: bool = False,
+        autograph: bool = True,
     ):
         functools.update_wrapper(self, python_function)
         self.__name__: str = getattr(python_function, "__name__", "function")
         self.python_function = python_function
         self.input_signature = None if input_signature is None else tuple(input_signature)
         self._reduce_retracing = reduce_retracing
+        self._autograph = autograph
         self._parameters = inspect.signature(python_function)
         self._cache: dict[Any, ConcreteFunction] = {}
         self._quick: dict[Any, ConcreteFunction] = {}  # a shortcut to entries of the cache
@@ -248,12 +250,20 @@ class Function:
         body = self.python_function
 
         def method(*args: Any, **kwargs: Any) -> Any:
-            return body(weak(), *args, **kwargs)
+            return self._rewritten(body)(weak(), *args, **kwargs)
 
         functools.update_wrapper(method, body)
         parameters = list(inspect.signature(body).parameters.values())[1:]
         method.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-        return Function(method, self.input_signature, self._reduce_retracing)
+        return Function(method, self.input_signature, self._reduce_retracing, autograph=False)
+
+    def _rewritten(self, body: Callable[..., Any]) -> Callable[..., Any]:
+        """The function to trace: with Python's control flow made fit for tensors, if that is wanted."""
+        if not self._autograph:
+            return body
+        from engine.autograph import convert  # which needs this module
+
+        return convert(body)
 
     def experimental_get_tracing_count(self) -> int:
         """How many times the Python function was traced."""
@@ -372,7 +382,7 @@ class Function:
         leaves = [symbol(i, leaf) for i, leaf in enumerate(nest.flatten(plain))]
         args, kwargs = nest.pack_sequence_as(plain, leaves)
         with builder.tracing():
-            result = self.python_function(*args, **kwargs)
+            result = self._rewritten(self.python_function)(*args, **kwargs)
             outputs: list[Tensor] = []
             places: list[int | None] = []
             for leaf in nest.flatten(result):
@@ -470,7 +480,8 @@ def function(
     Args:
       func: the function to trace.
       input_signature: a TensorSpec for each argument; then one graph serves all calls that fit.
-      autograph: accepted; data-dependent Python control flow raises with the rewrite in either case.
+      autograph: rewrite `if`, `while`, `for`, `and`, `or`, `not` so that tensors can decide; see
+        `tf.autograph.to_code`.
       jit_compile: accepted; every graph is compiled to Python source here.
       reduce_retracing: accepted for compatibility with calls written for TensorFlow.
 
@@ -489,4 +500,4 @@ def function(
     """
     if func is None:
         return lambda f: function(f, input_signature, autograph, jit_compile, reduce_retracing)
-    return Function(func, input_signature, reduce_retracing)
+    return Function(func, input_signature, reduce_retracing, autograph)

@@ -129,4 +129,6 @@ def compile_source(graph: Graph) -> tuple[Callable[..., Any], str]:
     """The generated function and its text."""
     text, names = source(graph)
     exec(compile(text, f"<graph {graph.name}>", "exec"), names)
-    return names[text[4 : text.index("(")]], text
+    function = names[text[4 : text.index("(")]]
+    inner = [v.source for n in graph.nodes for v in n.attrs.values() if hasattr(v, "source")]
+    return function, "\n".join([text, *dict.fromkeys(inner)])

@@ -26,7 +26,13 @@ def _value_text(node: Node) -> str:
 
 
 def _attrs_text(node: Node) -> dict[str, str]:
-    return {key: str(value) for key, value in node.attrs.items()}
+    programs = _programs(node)
+    return {k: programs[k].name if k in programs else str(v) for k, v in node.attrs.items()}
+
+
+def _programs(node: Node) -> dict[str, Any]:
+    """The branches or the body of a node, which are programs themselves."""
+    return {key: value for key, value in node.attrs.items() if hasattr(value, "graph")}
 
 
 def to_dict(graph: Graph) -> dict[str, Any]:
@@ -65,8 +71,12 @@ def listing(graph: Graph) -> str:
         what = f"{node.op} {_value_text(node) or node.name}" if node.primitive is None else node.op
         call = f"{what}({inside})" if node.primitive is not None else what
         rows.append(f"  {left:<5} = {call:<44} # {spec.dtype.name} {spec.shape}".rstrip())
-    updates = "".join(f"\n  {var.name[:-2]} <- %{number}" for var, number in graph.updates)
-    return "\n".join(rows) + updates + f"\n  return {', '.join(f'%{n}' for n in graph.outputs)}"
+    rows += [f"  {var.name[:-2]} <- %{number}" for var, number in graph.updates]
+    rows.append(f"  return {', '.join(f'%{n}' for n in graph.outputs)}")
+    for node in graph.nodes:
+        for program in _programs(node).values():
+            rows.append("\n".join("  " + row for row in listing(program.graph).split("\n")))
+    return "\n".join(rows)
 
 
 def _layers(data: dict[str, Any]) -> dict[int, int]:

@@ -24,8 +24,15 @@ COMMUTATIVE = {
 
 def _key(node: Node) -> Any:
     inputs = tuple(sorted(node.inputs)) if node.op in COMMUTATIVE else node.inputs
-    # repr tells 1 from 1.0 and True, which are equal as keys, and takes what cannot be hashed.
-    return node.op, inputs, repr(sorted(node.attrs.items()))
+    return node.op, inputs, tuple((name, _setting(node.attrs[name])) for name in sorted(node.attrs))
+
+
+def _setting(value: Any) -> Any:
+    """A setting as a key: numbers and names by what they say, everything else by identity."""
+    if isinstance(value, tuple):
+        return tuple(map(_setting, value))
+    plain = value is None or isinstance(value, (bool, int, float, complex, str, bytes))
+    return (type(value), repr(value)) if plain else id(value)  # repr tells 0.0 from -0.0
 
 
 def share_duplicates(graph: Graph) -> Graph:
