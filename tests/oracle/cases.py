@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.oracle import (
     cases_arrays,
+    cases_control,
     cases_dtypes,
     cases_edges,
     cases_images,
@@ -21,6 +22,7 @@ FAMILIES = (
     cases_linalg,
     cases_nn,
     cases_images,
+    cases_control,
     cases_edges,
     cases_dtypes,
 )
