@@ -112,3 +112,48 @@ def test_derivatives_flow_through_maps_and_scans():
         return tape.gradient(value, x)
 
     assert_close(traced(X), slope, 1e-12)
+
+
+UNKNOWN = [tf.TensorSpec([None, 2], tf.float64)]
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: tf.map_fn(lambda row: (row * row[0], {"n": tf.cast(row[1], tf.int32)}), x),
+        lambda x: tf.scan(lambda y, row: tf.sin(y) * row + row, x, np.ones(2)),
+        lambda x: tf.scan(lambda y, row: y * row, x, np.ones(2), reverse=True),
+        lambda x: tf.foldl(lambda y, row: y / row + 1.0, x, np.ones(2)),
+        lambda x: tf.foldr(lambda y, row: y / row + 1.0, x, np.ones(2)),
+    ],
+    ids=["map_fn", "scan", "scan reversed", "foldl", "foldr"],
+)
+def test_a_graph_that_learns_the_number_of_elements_when_it_runs(function: Any):
+    graph = tf.function(function, input_signature=UNKNOWN)
+    for x in (X, X[:1], X[:0], np.concatenate([X, X])):
+        for one, other in zip(
+            tf.nest.flatten(graph(x)), tf.nest.flatten(function(tf.constant(x))), strict=True
+        ):
+            assert_close(one, other, 1e-13)
+
+    def slope(x: Any) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            made = [part for part in tf.nest.flatten(function(x)) if part.dtype is tf.float64]
+            value = tf.reduce_sum(made[0] ** 2)
+        return tape.gradient(value, x)
+
+    assert_close(tf.function(slope, input_signature=UNKNOWN)(X), slope(tf.constant(X)), 1e-12)
+    assert graph.experimental_get_tracing_count() == 1
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_states_that_begin_with_an_element_of_unknown_number(reverse: bool):
+    def function(x: Any) -> Any:
+        fold = tf.foldr if reverse else tf.foldl
+        return tf.scan(lambda y, row: y * 0.5 + row, x, reverse=reverse), fold(tf.subtract, x)
+
+    graph = tf.function(function, input_signature=UNKNOWN)
+    for x in (X, X[:1]):
+        for one, other in zip(graph(x), function(tf.constant(x)), strict=True):
+            assert_close(one, other, 1e-14)
