@@ -47,10 +47,12 @@ def _ends(statements: list[ast.stmt]) -> bool:
 
 
 def name(identifier: str) -> ast.Name:
+    """The expression that reads a name."""
     return ast.Name(identifier, ast.Load())
 
 
 def assign(identifier: str, value: ast.expr) -> ast.stmt:
+    """`identifier = value`"""
     return ast.Assign([ast.Name(identifier, ast.Store())], value)
 
 

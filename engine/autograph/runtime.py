@@ -15,7 +15,7 @@ import numpy as np
 from engine import nest
 from engine.autograph.convert import convert
 from engine.dispatch import context
-from engine.errors import OperatorNotAllowedInGraphError
+from engine.errors import InvalidArgumentError, OperatorNotAllowedInGraphError
 from engine.graph.control import Part, join_branches, join_loop
 from engine.graph.graph import SymbolicTensor
 from engine.ops.creation import convert as as_tensor
@@ -358,7 +358,14 @@ def _loop(
             return as_tensor(_truth(test()))
 
         try:
-            one = Part("while_body", step, specs, None)
+            try:
+                one = Part("while_body", step, specs, None)
+            except InvalidArgumentError:
+                wider = {} if hints else _dtypes_after(begin, step, flat, carried)
+                if not wider:
+                    raise
+                hints |= wider
+                continue
             more = _returned(begin, one, names)
             if more:
                 continue
@@ -392,6 +399,42 @@ def _loop(
         f"The dtypes of {', '.join(names)} do not settle in this loop; give each of them its dtype before "
         "the loop with tf.constant or tf.cast."
     )
+
+
+def _dtypes_after(
+    begin: list[Any],
+    step: Callable[..., Any],
+    flat: list[list[Any]],
+    carried: list[tuple[int, int]],
+) -> dict[tuple[int, int], Any]:
+    """The dtypes that Python numbers take in the first step, while they are still Python numbers.
+
+    0 + x has the dtype of x, but an int32 tensor and a float32 one cannot be added: `total = 0` before a
+    loop has to become a tensor of the dtype that the loop gives it.
+    """
+    place = {(i, j): n for n, (i, j) in enumerate(carried) if not _is_number(flat[i][j])}
+    specs = [as_tensor(flat[i][j]).spec for i, j in place]
+
+    def first(*symbols: Any) -> Any:
+        given = [flat[i][j] for i, j in carried]
+        for n, symbol in zip(place.values(), symbols, strict=True):
+            given[n] = symbol
+        return step(*given)
+
+    try:
+        result = Part(
+            "first_step", first, [TensorSpec(s.dims, s.dtype) for s in specs], None
+        ).result
+    except InvalidArgumentError:
+        return {}
+    leaves = [_leaves(value) for value in result]
+    return {
+        (i, j): leaves[i][j].dtype
+        for i, j in carried
+        if _is_number(flat[i][j])
+        and len(leaves[i]) == len(flat[i])
+        and isinstance(leaves[i][j], (Tensor, Variable))
+    }
 
 
 def _returned(begin: list[Any], one: Part, names: tuple[str, ...]) -> bool:
@@ -495,7 +538,7 @@ def for_stmt(
     Over Python values the loop is unrolled while tracing.
     """
     iterable = _truth(iterable)
-    if isinstance(iterable, _Range) or _symbolic(iterable):
+    if isinstance(iterable, _Range) or (isinstance(iterable, Tensor) and context.tracing):
         _no_targets(targets, "a loop")
         _count(iterable, test, body, get, put, names)
         return
