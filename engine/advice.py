@@ -6,7 +6,6 @@ tensors have not. For the rest, the nearest name there is.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from typing import Any
 
@@ -167,6 +166,8 @@ def missing_name(path: str, name: str, known: Iterable[str]) -> AttributeError:
     >>> print(missing_name("tf.math", "reduce_summ", ["reduce_sum", "reduce_max"]))
     The engine has no tf.math.reduce_summ. Did you mean tf.math.reduce_sum?
     """
+    import difflib
+
     if path == "tf" and name in TF1:
         return AttributeError(
             f"tf.{name} belongs to TensorFlow 1 and does not exist here. Instead, {TF1[name]}."
@@ -188,6 +189,8 @@ def missing_method(value: Any, name: str) -> AttributeError:
     """
     kind = {"Tensor": "A tensor", "SymbolicTensor": "A tensor", "Variable": "A variable"}
     what = kind.get(type(value).__name__, f"An {type(value).__name__}")
+    import difflib
+
     if name in METHODS:
         advice = f"Use {METHODS[name]}."
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
+from engine.advice import METHODS, missing_method
 from engine.ops import bitwise, complexes, elementwise, linalg, slicing
 from engine.tensor import Tensor
 from engine.variable import Variable
@@ -60,9 +61,27 @@ def _in_place(sign: str) -> Any:
 def _missing(self: Any, name: str) -> NoReturn:
     if name.startswith("_"):
         object.__getattribute__(self, name)  # fails again, with a property's own error if it has one
-    from engine.advice import missing_method
-
     raise missing_method(self, name)
+
+
+class _Absent:
+    """Stands in Tensor for a method that other arrays have, and says what to write instead.
+
+    A `__getattr__`, as Variable has, would know every name; but Python 3.11 reads all attributes of such
+    a class the slow way, and an addition would take 7% longer.
+    """
+
+    def __init__(self, name: str):
+        self.name = name
+
+    def __get__(self, tensor: Any, owner: Any = None) -> NoReturn:
+        if tensor is None:
+            raise AttributeError(f"type object {owner.__name__!r} has no attribute {self.name!r}")
+        raise missing_method(tensor, self.name)
+
+
+def _dir(self: Tensor) -> list[str]:
+    return [name for name in object.__dir__(self) if name not in METHODS]
 
 
 for _name, _sign in {"add": "+=", "sub": "-=", "mul": "*=", "truediv": "/=", "pow": "**="}.items():
@@ -81,4 +100,8 @@ for _class in _classes:
     _class.__eq__ = _equal
     _class.__ne__ = _not_equal
     _class.__getitem__ = slicing.getitem
-    _class.__getattr__ = _missing
+
+for _name in METHODS:
+    setattr(Tensor, _name, _Absent(_name))
+_classes[0].__dir__ = _dir
+_classes[1].__getattr__ = _missing

@@ -326,7 +326,7 @@ CASES: dict[str, tuple[Any, type[Exception], list[str]]] = {
         ["no tf.nn.qqqqqqqq", "dir(tf.nn)"],
     ),
     "a misspelt attribute": (
-        lambda: VECTOR.nmpy,
+        lambda: tf.Variable(1.0).nmpy,
         AttributeError,
         ["no attribute 'nmpy'", "Did you mean .numpy?"],
     ),
