@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from engine import dtypes
 from engine.ops.creation import convert
 from engine.ops.elementwise import (
     REAL,
+    cast,
     clip_by_value,
     divide,
     exp,
@@ -99,8 +101,9 @@ selu = unary("selu", _selu, (
 
 
 def leaky_relu(features: Any, alpha: float = 0.2, name: str | None = None) -> Tensor:
-    """x where x > 0, alpha * x elsewhere. `alpha` between 0 and 1."""
+    """x where x > 0, alpha * x elsewhere. `alpha` between 0 and 1. Integers become float32."""
     x = convert(features)
+    x = cast(x, dtypes.float32) if x.dtype.is_integer else x
     return maximum(multiply(x, alpha), x)
 
 

@@ -109,7 +109,8 @@ def l2_normalize(x: Any, axis: Any = None, epsilon: float = 1e-12, name: str | N
     [0.6000000238418579, 0.800000011920929]
     """
     tensor = convert(x)
-    return tensor * rsqrt(maximum(reduce_sum(square(tensor), axis, True), epsilon))
+    squares = square(absolute(tensor) if tensor.dtype.is_complex else tensor)
+    return tensor * cast(rsqrt(maximum(reduce_sum(squares, axis, True), epsilon)), tensor.dtype)
 
 
 def normalize(
@@ -117,7 +118,7 @@ def normalize(
 ) -> tuple[Tensor, Tensor]:
     """The tensor divided by its `norm`, and the norm."""
     x = convert(tensor)
-    length = norm(x, ord, axis, True)
+    length = cast(norm(x, ord, axis, True), x.dtype)
     return divide(x, length), length
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from engine import dtypes, spec
 from engine.dispatch import NOT_DIFFERENTIABLE, apply, primitive
 from engine.errors import InvalidArgumentError
-from engine.ops.creation import convert, convert_together, fill, is_symbolic
+from engine.ops.creation import convert, convert_together, is_symbolic, zeros
 from engine.ops.elementwise import cast, equal
 from engine.ops.indexing import _UPDATE, gather
 from engine.ops.joining import concat, stack
@@ -128,5 +128,5 @@ def dynamic_stitch(indices: Any, data: Any, name: str | None = None) -> Tensor:
     size = reduce_max(flat) + 1 if flat.shape[0] != 0 else 0
     if isinstance(size, Tensor) and not is_symbolic(size):
         size = size.item()
-    blank = fill([size, *rest], convert(0, parts[0].dtype))
+    blank = zeros([size, *rest], parts[0].dtype)
     return apply(_UPDATE, blank, expand_dims(flat, -1), rows)

@@ -12,8 +12,8 @@ import numpy as np
 from engine import devices, dtypes
 from engine.dispatch import NOT_DIFFERENTIABLE, apply, primitive
 from engine.errors import InvalidArgumentError
-from engine.ops.creation import convert, convert_together, is_symbolic
-from engine.ops.elementwise import REAL, _check_kind, cast, equal, less, where
+from engine.ops.creation import convert, is_symbolic
+from engine.ops.elementwise import REAL, _check_kind, cast, equal, less, where, with_fractions
 from engine.ops.layout import broadcast_to, expand_dims, reshape, shape, sizes
 from engine.spec import TensorSpec, normalize_axis
 from engine.tensor import Tensor
@@ -63,17 +63,15 @@ def range_(
 def linspace(start: Any, stop: Any, num: int, name: str | None = None, axis: int = 0) -> Tensor:
     """`num` evenly spaced numbers from `start` to `stop`, both included, along a new axis.
 
+    Integers become float64, or float32 if they have 8 or 16 bits.
+
     >>> linspace(0.0, 1.0, 3).numpy().tolist()
     [0.0, 0.5, 1.0]
     >>> linspace([0.0, 1.0], [1.0, 3.0], 3, axis=1).numpy().tolist()
     [[0.0, 0.5, 1.0], [1.0, 2.0, 3.0]]
     """
-    first, last = convert_together(start, stop)
-    if not first.dtype.is_floating:
-        raise InvalidArgumentError(
-            f"linspace: floating-point ends were expected, but {first.dtype.name} was given. "
-            "Write 0.0 for 0, or convert them with tf.cast(x, tf.float32)."
-        )
+    first, last = with_fractions(start, stop)
+    _check_kind("linspace", first, ("float", "complex"))
     count = int(num)
     if count < 1:
         raise InvalidArgumentError(f"linspace: num is {count}, but at least 1 number is made.")

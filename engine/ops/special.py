@@ -27,6 +27,7 @@ from engine.ops.elementwise import (
     stop_gradient,
     unary,
     where,
+    with_fractions,
     zeros_like,
 )
 from engine.ops.elementwise import abs as absolute
@@ -67,10 +68,10 @@ atan2 = binary("atan2", np.arctan2, (
 reciprocal = unary("reciprocal", np.reciprocal, (lambda dy, y, a: -dy * y * y,), "1 / x")
 reciprocal_no_nan = unary("reciprocal_no_nan", _reciprocal_no_nan, (
     lambda dy, y, a: -dy * y * y,), "1 / x, and 0 where x is 0")
-divide_no_nan = binary("divide_no_nan",
+_divide_no_nan = binary("divide_no_nan",
     lambda a, b: np.where(b == 0, b.dtype.type(0), np.divide(a, b)), (
-    lambda dy, y, a, b: divide_no_nan(dy, b),
-    lambda dy, y, a, b: -dy * divide_no_nan(y, b)), "x / y, and 0 where y is 0", FLOATING)
+    lambda dy, y, a, b: _divide_no_nan(dy, b),
+    lambda dy, y, a, b: -dy * _divide_no_nan(y, b)), "x / y, and 0 where y is 0", FLOATING)
 multiply_no_nan = binary("multiply_no_nan",
     lambda a, b: np.where(b == 0, b.dtype.type(0), np.multiply(a, b)), (
     lambda dy, y, a, b: multiply_no_nan(dy, b),
@@ -95,6 +96,14 @@ nextafter = binary("nextafter", np.nextafter, (
     lambda dy, y, a, b: zeros_like(dy)), "the float next to x1 in the direction of x2", FLOAT,
     called=("x1", "x2"))
 # fmt: on
+
+
+def divide_no_nan(x: Any, y: Any, name: str | None = None) -> Tensor:
+    """x / y, and 0 where y is 0. Integers are converted as `tf.divide` does.
+
+    Elementwise; the shapes are broadcast, both dtypes must be the same.
+    """
+    return _divide_no_nan(*with_fractions(x, y))
 
 
 def _nonzero(x: Tensor) -> Tensor:

@@ -354,7 +354,7 @@ def test_complex_needs_floats_of_one_size():
 def test_every_public_name_of_math_accepts_a_name():
     import inspect
 
-    for name in tf.math.__all__:
+    for name in set(tf.math.__all__) - {"special"}:  # a namespace in it
         parameters = inspect.signature(getattr(tf.math, name)).parameters
         assert "name" in parameters, f"tf.math.{name} has no argument `name`"
 
