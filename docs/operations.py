@@ -4,7 +4,8 @@
 
 Nothing on that page is written by hand. Signatures and descriptions come from the docstrings, TensorFlow's
 counterparts from `tests/oracle/recorded/tf_signatures.json`; dtypes and derivatives are tried out, with
-the calls of `tests/oracle` and those of `docs/calls.py`.
+the calls of `tests/oracle` and those of `docs/calls.py`, and compared with what TensorFlow did with the same
+calls (`tf_dtypes.json`).
 """
 
 from __future__ import annotations
@@ -18,17 +19,22 @@ from types import ModuleType
 from typing import Any
 
 import engine as tf
-from docs.trials import Trial, find_out
+from docs.trials import Trial, dtypes_text, find_out
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "operations.md"
-RECORDED = ROOT / "tests" / "oracle" / "recorded" / "tf_signatures.json"
+RECORDED = ROOT / "tests" / "oracle" / "recorded"
 COMMAND = "python -m docs.operations"
 
 
 def tensorflow() -> dict[str, Any]:
     """TensorFlow's public names: for each its arguments, or a word for what is no function."""
-    return json.loads(RECORDED.read_text(encoding="utf-8"))
+    return json.loads((RECORDED / "tf_signatures.json").read_text(encoding="utf-8"))
+
+
+def tensorflow_trials() -> dict[str, Any]:
+    """What TensorFlow's operations take: for each the dtypes, and the arguments with a derivative."""
+    return json.loads((RECORDED / "tf_dtypes.json").read_text(encoding="utf-8"))
 
 
 @dataclass
@@ -57,14 +63,19 @@ class Entry:
 
 
 def namespaces() -> dict[str, ModuleType]:
-    """`tf`, and each module in it that is a namespace in TensorFlow as well. Keras has its own reference."""
+    """`tf`, and each module below it that is a namespace in TensorFlow as well, but for Keras."""
     known = tensorflow()
-    found = {"tf": tf}
-    for name in dir(tf):
-        value = getattr(tf, name)
-        full = f"tf.{name}"
-        if isinstance(value, ModuleType) and known.get(full) == "namespace" and name != "keras":
-            found[full] = value
+    found: dict[str, ModuleType] = {}
+
+    def visit(space: str, module: ModuleType) -> None:
+        found[space] = module
+        for name in dir(module):
+            value = getattr(module, name)
+            full = f"{space}.{name}"
+            if isinstance(value, ModuleType) and known.get(full) == "namespace" and name != "keras":
+                visit(full, value)
+
+    visit("tf", tf)
     return found
 
 
@@ -89,7 +100,7 @@ def entries() -> list[Entry]:
     for space, module in namespaces().items():
         for name, value in public(module).items():
             found.setdefault(id(value), Entry(value)).names.append(f"{space}.{name}")
-    trials = find_out([entry.thing for entry in found.values()])
+    trials = find_out(tf, [entry.thing for entry in found.values()])
     known = tensorflow()
     for entry in found.values():
         entry.names.sort(key=lambda name: name not in known)  # the others keep their order
@@ -145,7 +156,16 @@ def differences(thing: Any) -> str:
 def members(kind: type) -> list[str]:
     """The public methods and properties of a class."""
     own = [name for name in dir(kind) if not name.startswith("_") and not hasattr(tuple, name)]
-    return [f"{name}()" if callable(getattr(kind, name)) else name for name in own]
+    return [f"{n}()" if callable(getattr(kind, n, None)) else n for n in own if hasattr(kind, n)]
+
+
+def lacks(entry: Entry, theirs: dict[str, Any]) -> tuple[set[str], list[str]]:
+    """The dtypes that TensorFlow takes in addition, and the arguments with a derivative there alone."""
+    recorded = next((theirs[name] for name in entry.names if name in theirs), None)
+    if recorded is None or entry.trial is None:
+        return set(), []
+    dtypes, derivable = recorded
+    return set(dtypes) - entry.trial.dtypes, [a for a in derivable if a not in entry.trial.gradient]
 
 
 def counterpart(entry: Entry, known: dict[str, Any]) -> str:
@@ -160,17 +180,25 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|") or "-"
 
 
-def _row(entry: Entry, known: dict[str, Any]) -> str:
+def _lacks_text(entry: Entry, theirs: dict[str, Any]) -> str:
+    dtypes, derivable = lacks(entry, theirs)
+    said = [f"It takes {dtypes_text(dtypes)} too."] if dtypes else []
+    said += [f"It has a derivative by `{argument}` too." for argument in derivable]
+    return " ".join(said)
+
+
+def _row(entry: Entry, known: dict[str, Any], theirs: dict[str, Any]) -> str:
     name = f"`{entry.name}{signature(entry.thing)}`"
-    others = ", ".join(f"`{other}`" for other in entry.names[1:])
+    others = ", ".join(f"`{alias}`" for alias in entry.names[1:])
     what = first_line(entry.thing) + (f" Also {others}." if others else "")
-    theirs = counterpart(entry, known)
-    here = "same name" if theirs == entry.name else f"`{theirs}`" if theirs else "not there"
-    differs = differences(entry.thing)
+    other = counterpart(entry, known)
+    here = "same name" if other == entry.name else f"`{other}`" if other else "not there"
+    differs = " ".join(filter(None, (_lacks_text(entry, theirs), differences(entry.thing))))
     cells = [name, what]
     if entry.kind == "operation":
         assert entry.trial is not None
-        cells += [entry.trial.dtypes_text(), entry.trial.gradient_text()]
+        derivable = ", ".join(f"`{name}`" for name in entry.trial.gradient) or "no"
+        cells += [dtypes_text(entry.trial.dtypes), derivable]
     elif entry.kind == "class":
         cells.append(", ".join(f"`{member}`" for member in members(entry.thing)))
     cells.append(f"{here}. {differs}" if differs else here)
@@ -193,7 +221,7 @@ TITLES = {
 
 def page() -> str:
     """The whole page as text."""
-    known = tensorflow()
+    known, theirs = tensorflow(), tensorflow_trials()
     every = entries()
     count = {kind: [e for e in every if e.kind == kind] for kind in HEADS}
     both = sum(bool(counterpart(e, known)) for e in count["operation"])
@@ -229,7 +257,7 @@ def page() -> str:
             if rows:
                 lines += ["", f"### {space}", "", f"| {' | '.join(HEADS[kind])} |"]
                 lines.append("|" + "---|" * len(HEADS[kind]))
-                lines += [_row(entry, known) for entry in rows]
+                lines += [_row(entry, known, theirs) for entry in rows]
     return "\n".join(lines) + "\n"
 
 

@@ -1,19 +1,20 @@
-"""Finds out what dtypes an operation takes and where it has a derivative: by calling it. See `operations`."""
+"""Finds out what dtypes an operation takes and where it has a derivative: by calling it. See `operations`.
+
+Nothing here imports the engine: `tests/oracle/tensorflow_dtypes.py` asks TensorFlow the same questions.
+"""
 
 from __future__ import annotations
 
 import ast
 import inspect
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-import engine as tf
 from docs.calls import CALLS
-from tests.oracle.case import Case
 from tests.oracle.cases import CASES
 from tests.oracle.inputs import Array
 
@@ -38,19 +39,16 @@ class Trial:
     dtypes: set[str] = field(default_factory=set)
     gradient: dict[str, None] = field(default_factory=dict)  # names of arguments, in order
 
-    def dtypes_text(self) -> str:
-        """The dtypes, groups of them by one word."""
-        if len(self.dtypes) == len(DTYPES):
-            return "all"
-        parts = []
-        for group, names in GROUPS.items():
-            there = [name for name in names if name in self.dtypes]
-            parts += [group] if there == names else there
-        return ", ".join(parts) or "-"
 
-    def gradient_text(self) -> str:
-        """The arguments with a derivative."""
-        return ", ".join(f"`{name}`" for name in self.gradient) or "no"
+def dtypes_text(dtypes: set[str]) -> str:
+    """Names of dtypes, whole groups of them by one word."""
+    if len(dtypes) == len(DTYPES):
+        return "all"
+    parts = []
+    for group, names in GROUPS.items():
+        there = [name for name in names if name in dtypes]
+        parts += [group] if there == names else there
+    return ", ".join(parts) or "-"
 
 
 @dataclass
@@ -61,7 +59,7 @@ class Call:
     node: ast.Call
     inputs: list[np.ndarray]
 
-    def run(self, tensors: list[Any], dtype: tf.DType) -> Any:
+    def run(self, tf: Any, tensors: list[Any], dtype: Any) -> Any:
         names = {"tf": tf, "np": np, "D": dtype, **dict(zip(LETTERS, tensors, strict=False))}
         return eval(compile(ast.Expression(self.node), "<call>", "eval"), names)
 
@@ -83,13 +81,12 @@ def _letters(node: ast.AST) -> set[str]:
     return {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
 
 
-def _numbers(array: Array) -> np.ndarray:
+def _numbers(tf: Any, array: Array) -> np.ndarray:
     values = np.array(array.values, np.complex128 if "complex" in array.dtype else None)
-    dtype = tf.as_dtype(array.dtype).as_numpy_dtype
-    return values.astype(dtype).reshape(array.shape)
+    return values.astype(getattr(tf, array.dtype).as_numpy_dtype).reshape(array.shape)
 
 
-def _taken_apart(text: str, inputs: list[np.ndarray]) -> Call | None:
+def _taken_apart(tf: Any, text: str, inputs: list[np.ndarray]) -> Call | None:
     """The call if `text` is one, of something public; not `a + b`, and not a sum of calls."""
     node = ast.parse(text, mode="eval").body
     if not isinstance(node, ast.Call) or not ast.unparse(node.func).startswith("tf."):
@@ -103,37 +100,30 @@ def _taken_apart(text: str, inputs: list[np.ndarray]) -> Call | None:
     return Call(function, node, inputs)
 
 
-def _of_case(case: Case) -> Call | None:
-    return _taken_apart(case.call, [_numbers(array) for array in case.arrays()])
-
-
-def _calls() -> Iterable[Call]:
-    for text, inputs in CALLS:
-        call = _taken_apart(text, [np.asarray(value) for value in inputs])
-        if call is None:
-            raise ValueError(f"docs/calls.py: {text!r} is not a call of something that is there.")
-        yield call
-    for case in CASES:
-        call = _of_case(case)
+def _calls(tf: Any) -> Iterator[Call]:
+    tables = [(text, [np.asarray(value) for value in inputs]) for text, inputs in CALLS]
+    tables += [(case.call, [_numbers(tf, array) for array in case.arrays()]) for case in CASES]
+    for text, inputs in tables:
+        call = _taken_apart(tf, text, inputs)
         if call is not None:
             yield call
 
 
-def _in_dtype(array: np.ndarray, dtype: tf.DType) -> tf.Tensor:
+def _in_dtype(tf: Any, array: np.ndarray, name: str) -> Any:
     """The values in another dtype, for integers positive, so that nothing is divided by 0."""
     finite = np.nan_to_num(array)
-    if dtype is tf.string:
+    if name == "string":
         return tf.constant(finite.astype(str).tolist(), tf.string)
-    if dtype.is_integer:
+    if name in GROUPS["int"] + GROUPS["uint"]:
         finite = np.ceil(np.abs(finite))
-    elif dtype is tf.bool:
+    elif name == "bool":
         finite = np.abs(finite) > 0.5
-    elif not dtype.is_complex:
+    elif name not in GROUPS["complex"]:
         finite = finite.real
-    return tf.constant(finite.astype(dtype.as_numpy_dtype))
+    return tf.constant(finite.astype(getattr(tf, name).as_numpy_dtype))
 
 
-def _tensors(result: Any) -> list[tf.Tensor]:
+def _tensors(tf: Any, result: Any) -> list[Any]:
     return [leaf for leaf in tf.nest.flatten(result) if isinstance(leaf, tf.Tensor)]
 
 
@@ -144,57 +134,62 @@ def _main_inputs(call: Call) -> list[int]:
     return [i for i, kind in enumerate(kinds) if kind == leading]
 
 
-def _try_dtype(call: Call, dtype: tf.DType) -> Any:
+def _try_dtype(tf: Any, call: Call, name: str) -> Any:
     """The result with the main inputs in this dtype, or None if it is refused."""
     main = _main_inputs(call)
     try:
         given = [
-            _in_dtype(array, dtype) if i in main else tf.constant(array)
+            _in_dtype(tf, array, name) if i in main else tf.constant(array)
             for i, array in enumerate(call.inputs)
         ]
-        return call.run(given, dtype)
+        return call.run(tf, given, getattr(tf, name))
     except Exception:  # whatever it is called, it says that this does not work
         return None
 
 
-def _try_gradient(call: Call) -> list[str]:
+def _try_gradient(tf: Any, call: Call) -> list[str]:
     """The arguments whose derivative is there."""
+    derivable = [getattr(tf, name) for name in GROUPS["float"] + GROUPS["complex"]]
     given = [tf.constant(array) for array in call.inputs]
-    sources = {
-        letter: tensor
-        for letter, tensor in zip(LETTERS, given, strict=False)
-        if tensor.dtype.is_differentiable
-    }
+    pairs = zip(LETTERS, given, strict=False)
+    sources = {letter: tensor for letter, tensor in pairs if tensor.dtype in derivable}
     if not sources:
         return []
     with tf.GradientTape() as tape:
         tape.watch(list(sources.values()))
-        result = [y for y in _tensors(call.run(given, tf.float64)) if y.dtype.is_differentiable]
-    if not result:
+        result = call.run(tf, given, tf.float64)
+        results = [y for y in _tensors(tf, result) if y.dtype in derivable]
+    if not results:
         return []
-    found = tape.gradient(result, list(sources.values()))
-    pairs = zip(sources, found, strict=True)
-    return [call.argument_of(letter) for letter, gradient in pairs if gradient is not None]
+    found = zip(sources, tape.gradient(results, list(sources.values())), strict=True)
+    return [call.argument_of(letter) for letter, gradient in found if gradient is not None]
 
 
-def find_out(things: list[Any]) -> dict[int, Trial]:
-    """For each function that has a call: what it takes and gives."""
+def find_out(tf: Any, things: list[Any], forgive: bool = False) -> dict[int, Trial]:
+    """For each function that has a call, under its id: what it takes and gives.
+
+    With `forgive`, a call that does not work at all shows nothing, instead of raising.
+    """
     wanted = {id(thing) for thing in things}
     found: dict[int, Trial] = {}
     tried: dict[int, int] = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # 300.0 as an int8, and the like
-        for call in _calls():
+        for call in _calls(tf):
             key = id(call.function)
             if key not in wanted or tried.get(key, 0) >= MOST_CALLS:
                 continue
             tried[key] = tried.get(key, 0) + 1
             trial = found.setdefault(key, Trial())
             for name in DTYPES:
-                result = _try_dtype(call, tf.as_dtype(name))
+                result = _try_dtype(tf, call, name)
                 if result is not None:
-                    trial.gives_tensors |= bool(_tensors(result))
+                    trial.gives_tensors |= bool(_tensors(tf, result))
                     if call.inputs or "D" in _letters(call.node):
                         trial.dtypes.add(name)
-            trial.gradient.update(dict.fromkeys(_try_gradient(call)))
+            try:
+                trial.gradient.update(dict.fromkeys(_try_gradient(tf, call)))
+            except Exception:
+                if not forgive:
+                    raise
     return found

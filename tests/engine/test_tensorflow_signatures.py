@@ -34,8 +34,12 @@ def callables() -> dict[str, Any]:
                 found[full] = value
             if isinstance(value, type) and not issubclass(value, BaseException):
                 for key in dir(value):
-                    method = getattr(value, key)
-                    if not key.startswith("_") and isinstance(THEIRS.get(f"{full}.{key}"), list):
+                    method = getattr(value, key, None)
+                    if (
+                        callable(method)
+                        and key[0] != "_"
+                        and isinstance(THEIRS.get(f"{full}.{key}"), list)
+                    ):
                         found[f"{full}.{key}"] = method
     return found
 

@@ -20,7 +20,8 @@ RECORDED = Path(__file__).parent / "recorded" / "tf_signatures.json"
 # Namespaces that hold what the engine may have. Keras is compared elsewhere.
 NAMESPACES = (
     "autodiff", "autograph", "bitwise", "config", "debugging", "dtypes", "errors", "experimental", "io",
-    "linalg", "math", "nest", "nn", "random", "random.experimental", "sets", "signal", "strings", "train",
+    "linalg", "math", "math.special", "nest", "nn", "random", "random.experimental", "sets", "signal",
+    "strings", "train",
 )  # fmt: skip
 
 
