@@ -26,6 +26,11 @@ linalg       matmul
 lu           triangular factors with rows exchanged
 bands        matrices with few diagonals
 matrix_functions  expm, sqrtm, logm, eig
+windows      windows that slide over images: where they lie, how many there are
+convolution  conv1d, conv2d, conv3d, depthwise_conv2d, ...; computed in convolution_kernels
+convolution_transpose  the adjoint used forwards: conv2d_transpose, ...
+pooling      the largest or the mean of windows: max_pool, avg_pool, ...; computed in pooling_kernels
+morphology   dilation2d, erosion2d
 activations  what stands between layers: softmax, elu, gelu, ...
 losses       cross-entropies of logits, and other losses
 nn           what networks are made of: dropout, batch_normalization, ..., and all of tf.nn

@@ -58,6 +58,7 @@ def _fold(xp: Any, combine: Any, x: Any, first: Any, axes: list[Any]) -> Any:
 
 
 def largest(xp: Any, x: Any, **how: Any) -> Any:
+    """The largest element of each window."""
     dtype = dtypes.of_numpy(x.dtype)
     lowest = x.dtype.type(-float("inf") if dtype.is_floating else dtype.min)
     axes = _by_axis(x.shape, **how)
@@ -68,11 +69,12 @@ def largest(xp: Any, x: Any, **how: Any) -> Any:
 
 
 def _winners(xp: Any, x: Any, y: Any, how: dict[str, Any]) -> Any:
-    """Tap by tap: where windows and their elements lie, and which of these are the window's first largest."""
+    """For each element of the window, in order: the windows that have it, where it lies in each, and whether
+    it is the first largest of each."""
     out, pairs = _plan(x.shape, **how)
     for part in examples(xp, x):
         free = xp.ones(y[part].shape, bool)  # windows without a winner so far
-        for index, windows, places in taps(
+        for _, windows, places in taps(
             x.shape[1:-1], out, how["window"], how["strides"], pairs, how["dilations"]
         ):
             to, source = (part, *windows), (part, *places)
@@ -80,7 +82,7 @@ def _winners(xp: Any, x: Any, y: Any, how: dict[str, Any]) -> Any:
             inner = (slice(None), *windows)
             won &= free[inner]
             free[inner] ^= won
-            yield index, to, source, won
+            yield to, source, won
 
 
 def _kept(values: Any, won: Any) -> Any:
@@ -91,9 +93,10 @@ def _kept(values: Any, won: Any) -> Any:
 
 
 def hand_back(xp: Any, dy: Any, x: Any, y: Any, **how: Any) -> Any:
+    """The cotangent of each window, added to where x has its winner."""
     dx = xp.zeros(x.shape, dy.dtype)
     apart = all(_apart(**how))
-    for _, to, source, won in _winners(xp, x, y, how):
+    for to, source, won in _winners(xp, x, y, how):
         share = _kept(dy[to], won).view(dy.dtype)
         if apart:
             dx[source] = share
@@ -103,18 +106,20 @@ def hand_back(xp: Any, dy: Any, x: Any, y: Any, **how: Any) -> Any:
 
 
 def pick(xp: Any, d: Any, x: Any, y: Any, **how: Any) -> Any:
+    """The elements of d where x has its winners."""
     picked = xp.zeros(y.shape, f"i{d.dtype.itemsize}")
-    for _, to, source, won in _winners(xp, x, y, how):
+    for to, source, won in _winners(xp, x, y, how):
         picked[to] |= _kept(d[source], won)
     return picked.view(d.dtype)
 
 
 def positions(xp: Any, x: Any, *, with_batch: bool, dtype: dtypes.DType, **how: Any) -> Any:
+    """The flat position of the winner of each window, in its example or in all of x."""
     y = largest(xp, x, **how)
     found = xp.zeros(y.shape, dtype.as_numpy_dtype)
     steps = [prod(x.shape[i + 1 :]) for i in range(x.ndim)]
     steps[0] *= with_batch
-    for _, to, source, won in _winners(xp, x, y, how):
+    for to, source, won in _winners(xp, x, y, how):
         place = 0
         for axis, key in enumerate((*source, slice(None))):
             along = xp.arange(x.shape[axis], dtype=found.dtype)[key] * steps[axis]
@@ -143,6 +148,7 @@ def _share(xp: Any, x_dims: Any, axes: list[Any]) -> Any:
 
 
 def sum_windows(xp: Any, x: Any, *, mean: bool, **how: Any) -> Any:
+    """The sum or the mean of each window."""
     axes = _by_axis(x.shape, **how)
     y = xp.empty((x.shape[0], *(count for _, count, _ in axes), x.shape[-1]), x.dtype)
     share = _share(xp, x.shape, axes).astype(_wide(x[:0]).dtype) if mean else 1
@@ -153,6 +159,7 @@ def sum_windows(xp: Any, x: Any, *, mean: bool, **how: Any) -> Any:
 
 
 def spread(xp: Any, dy: Any, like: Any, *, mean: bool, **how: Any) -> Any:
+    """The cotangent of each window, or an equal share of it, added to each of its elements."""
     axes = _by_axis(like.shape, **how)
     dx = xp.empty(like.shape, dy.dtype)
     share = _share(xp, like.shape, axes).astype(_wide(dy[:0]).dtype) if mean else 1
