@@ -2,7 +2,10 @@
 
 jumps     break, continue and return become flags and branches
 rewrite   branches and loops become calls of functions
-runtime   those functions: plain Python on Python values, operations of the graph on symbolic tensors
+branches  those functions for `if`, `and`, `or`, `not`, `assert`
+loops     and for `while` and `for`
+values    what they know of values: names without one, what a graph can hold
+runtime   all that a rewritten function may call
 convert   from a function to its rewritten form, with the same globals, closure and lines
 
 `to_code` shows what became of a function.
