@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 import engine as tf
 from engine.debugging.numerics import MOVES, NumericsChecker
 from engine.dispatch import context, registry
-from engine.places import Place, here
+from engine.places import Place, here, surroundings
 
 Invalid = tf.errors.InvalidArgumentError
 FILE = Path(__file__).name
@@ -309,3 +310,30 @@ def test_places_know_their_line_and_text():
     names: dict[str, Any] = {}
     exec(code, names)
     assert names["found"] == "cell:2" and names["found"].shown().startswith("cell:2, in <module>")
+
+
+def test_inputs_of_every_kind_are_described(checked: None):
+    assert "input 0: int32 of shape (), int values" in message(tf.cast, 70000, tf.float16)
+    zero = tf.constant(0j)
+    assert "input 0: complex128 of shape (), all finite" in message(lambda: zero / zero)
+    assert "input 0: float32 of shape (0,), empty" in message(tf.reduce_max, tf.zeros([0]))
+    both = tf.constant(complex(np.inf, np.nan))
+    assert "input 0: complex128 of shape (), with 1 NaN, 1 +Inf" in message(lambda: both * both)
+
+
+def test_a_gradient_of_what_ran_before_the_check_names_the_operation_alone():
+    x = tf.constant(0.0)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = tf.sqrt(x)
+    tf.debugging.enable_check_numerics()
+    try:
+        assert "in the gradient of sqrt" in lines(message(tape.gradient, y, x))
+    finally:
+        tf.debugging.disable_check_numerics()
+
+
+def test_other_peoples_code_is_no_place_of_the_users():
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:  # only Python's own frames are there
+        found = pool.submit(surroundings, lambda tensor: None).result()
+    assert found == "" and found.callers == () and found.layers == ()

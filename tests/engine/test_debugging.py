@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import engine as tf
+from engine.dispatch import registry
 
 D = tf.debugging
 Invalid = tf.errors.InvalidArgumentError
@@ -296,3 +297,8 @@ def test_every_public_name_has_a_message_and_a_name_like_tensorflows():
             "assert_same_float_dtype",
         ):
             assert {"message", "name"} <= set(parameters), name
+
+
+def test_what_can_be_infinite_is_said_by_the_rule_too():
+    with pytest.raises(Invalid, match=r"check_numerics works on float tensors, not on int32"):
+        registry["check_numerics"].spec(tf.TensorSpec([], tf.int32), message="")

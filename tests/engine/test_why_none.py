@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import engine as tf
+from engine.dispatch import Primitive, apply
 
 
 def ask(make: Any, x: Any, **options: Any) -> str:
@@ -138,3 +139,44 @@ def test_asking_changes_nothing():
         assert tape.why_none(y, a).startswith("There is a gradient")
         slope = tape.gradient(y, a)
     assert outer.gradient(slope, a).numpy().tolist() == [9.0, -15.0]
+
+
+def _primitive(vjp: Any) -> Primitive:
+    """x + y, with these derivatives."""
+    return Primitive("odd", lambda xp, x, y: x + y, lambda x, y: x, vjp=vjp)
+
+
+def test_an_operation_without_a_rule_is_named_before_the_gradient_raises():
+    source = x()
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(source)
+        y = apply(_primitive(None), source, source)
+    assert "raises an error: odd has no derivative rule" in tape.why_none(y, source)
+    with pytest.raises(LookupError, match="odd has no derivative rule"):
+        tape.gradient(y, source)
+
+
+def test_an_input_without_a_derivative_is_named_with_its_number():
+    record = _primitive((None, lambda dy, y, a, b: dy))
+    said = ask(lambda x: apply(record, x, tf.ones([2])), x())
+    assert "goes through odd, which has no derivative with respect to its input number 1" in said
+
+
+def test_a_source_beyond_a_cut():
+    source = x()
+    with tf.GradientTape() as tape:
+        tape.watch(source)
+        beyond = tf.floor(source)
+        y = beyond * 2.0
+    said = tape.why_none(y, beyond)
+    assert "computed by floor" in said and "Call tape.watch on it before it is used" in said
+
+
+def test_a_value_of_an_earlier_tape_that_left_for_numpy():
+    with tf.GradientTape() as first:
+        first.watch(a := x())
+        b = a * 2.0
+    with tf.GradientTape() as second:
+        second.watch(b)
+        y = tf.constant(b.numpy()) * 3.0
+    assert "left for NumPy" in second.why_none(y, b)
