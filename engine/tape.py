@@ -176,9 +176,9 @@ class GradientTape:
             ]
         if not self._persistent:
             # The log, and all it holds, dies here unless another tape shares it or an answer is None.
-            self._asked = self._log if any(g is None for g in found) else None
+            self._asked = self._log if any([g is None for g in found]) else None
             self._log = None
-        return nest.pack_sequence_as(sources, found)
+        return nest.pack_sequence_as(sources, found) if nest.is_nested(sources) else found[0]
 
     def why_none(self, target: Any, source: Any) -> str:
         """A sentence that says why the gradient of `target` by `source` is None, or that there is one.
@@ -274,8 +274,10 @@ class GradientTape:
         entries = log.entries
         wanted = [self._position(source) for source in sources]
         keep = {position for position in wanted if position >= 0}
-        roots = [self._root(target) for target in targets]
-        end = max((max(root, self._entry_of(root)) for root in roots if root >= 0), default=-1) + 1
+        roots, end = [self._root(target) for target in targets], 0
+        for root in roots:
+            if root >= 0:
+                end = max(end, root + 1, self._entry_of(root) + 1)
         depends = self._depends(keep, end)
         leaves = {position for position, _ in self._leaves.values()}
         if log.tapes_seen > 1 and not keep <= leaves:
@@ -287,9 +289,11 @@ class GradientTape:
         cotangents: list[Any] = [None] * end  # one an entry; what is done with is let go
         for target, seed, root in zip(targets, seeds, roots, strict=True):
             if root >= 0 and depends[root]:
-                seed = _ones(target) if seed is None else conj(convert(seed, hint=target.dtype))
-                seed, before = _fit(seed, target), cotangents[root]
-                seed = seed._array if bare else seed
+                if seed is None:
+                    seed = _ones(target)
+                else:
+                    seed = _fit(conj(convert(seed, hint=target.dtype)), target)
+                seed, before = seed._array if bare else seed, cotangents[root]
                 cotangents[root] = seed if before is None else before + seed
         stops = min(keep, default=end)
         positions = range(end - 1, stops - 1, -1)
@@ -298,9 +302,14 @@ class GradientTape:
                 _walk_arrays(entries, positions, depends, cotangents, keep)
         else:
             _walk_tensors(entries, positions, depends, cotangents, keep)
-        found = [cotangents[p] if 0 <= p < end else None for p in wanted]
-        tensors = [Tensor(g) if bare and g is not None else g for g in found]
-        return [g if g is None or not g.dtype.is_complex else conj(g) for g in tensors]
+        found: list[Any] = []
+        for position in wanted:
+            g = cotangents[position] if 0 <= position < end else None
+            if g is not None:
+                g = Tensor(g) if bare else g
+                g = conj(g) if g.dtype.is_complex else g
+            found.append(g)
+        return found
 
     # --- jacobians ------------------------------------------------------------------------------
 
@@ -379,7 +388,9 @@ def _ones(target: Any) -> Tensor:
     if type(target) is not Tensor:
         return ones_like(target)
     array = target._array
-    return Tensor(devices.namespace(array).ones(array.shape, array.dtype))
+    ones = devices.namespace(array).empty(array.shape, array.dtype)
+    ones.fill(1)
+    return Tensor(ones)
 
 
 def _fit(cotangent: Tensor, to: Tensor) -> Tensor:
