@@ -86,7 +86,7 @@ def predicate(test: Any, what: str) -> Tensor:
 
 
 def no_targets(targets: tuple[str, ...], what: str) -> None:
-    """Raises OperatorNotAllowedInGraphError if a block that a tensor decides assigns attributes or elements."""
+    """Refuses a block that a tensor decides and that assigns attributes or elements."""
     if targets:
         raise OperatorNotAllowedInGraphError(
             f"{', '.join(targets)} is assigned inside {what} that a tensor decides. Tracing runs the "
