@@ -195,6 +195,10 @@ def whole(value: Any, what: str) -> int:
     >>> whole(3, "A size")
     3
     """
+    if value is None:
+        raise ValueError(
+            f"{what} must be known while the function is traced. Give the shape in its input_signature."
+        )
     if isinstance(value, float):
         raise TypeError(
             f"{what}: a whole number was expected, but {value!r} was given. Divide with // to get one."

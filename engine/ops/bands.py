@@ -100,7 +100,8 @@ def _compact(diagonals: Any, form: str, name: str) -> Tensor:
         return x
     if form == "matrix":
         x = convert(diagonals)
-        upper, main, lower = (diag_part(x, k=k) for k in (1, 0, -1))
+        main = diag_part(x)
+        upper, lower = _filled(diag_part(x, k=1), 0, 1), _filled(diag_part(x, k=-1), 1, 0)
     elif form == "sequence":
         upper, main, lower = convert_together(*diagonals)
     else:

@@ -15,14 +15,23 @@ from engine.dispatch import apply, primitive, same_dtype
 from engine.errors import InvalidArgumentError, UnimplementedError
 from engine.ops.complexes import _PARTS, conj
 from engine.ops.creation import convert, convert_together
-from engine.ops.elementwise import FLOATING, _check_kind, cast, greater, log, where, zeros_like
-from engine.ops.layout import expand_dims
+from engine.ops.elementwise import (
+    FLOATING,
+    _check_kind,
+    cast,
+    greater,
+    log,
+    maximum,
+    where,
+    zeros_like,
+)
+from engine.ops.layout import expand_dims, sizes
 from engine.ops.linalg import matmul, swap_last
 from engine.ops.matrices import diag, diag_part
 from engine.ops.reduce import reduce_max, reduce_sum
 from engine.ops.sequences import eye
 from engine.ops.special import divide_no_nan
-from engine.spec import TensorSpec, show
+from engine.spec import TensorSpec, show, whole
 from engine.tensor import Tensor
 
 
@@ -405,13 +414,20 @@ def largest_singular_value(x: Tensor, rows: int, columns: int) -> Tensor:
     return values
 
 
+def _longer_side(x: Tensor) -> Any:
+    """The larger of the last two sizes: a number, or a tensor where they are known only in the graph."""
+    rows, columns = sizes(x)[-2:]
+    if isinstance(rows, int) and isinstance(columns, int):
+        return max(rows, columns)
+    return cast(maximum(convert(rows), convert(columns)), x.dtype)
+
+
 def pinv(a: Any, rcond: Any = None, validate_args: bool = False, name: str | None = None) -> Tensor:
     """The Moore-Penrose inverse; singular values below `rcond` times the largest count as 0."""
     x = convert(a)
     s, u, v = svd(x)
     if rcond is None:
-        largest = max(int(d) for d in x.shape[-2:])
-        rcond = 10.0 * largest * float(np.finfo(s.dtype.as_numpy_dtype).eps)
+        rcond = _longer_side(x) * (10.0 * float(np.finfo(s.dtype.as_numpy_dtype).eps))
     cut = reduce_max(s, -1, True) * rcond
     inverse = where(greater(s, cut), divide_no_nan(zeros_like(s) + 1, s), zeros_like(s))
     return matmul(v * expand_dims(inverse, -2), swap_last(u))
@@ -426,8 +442,7 @@ def matrix_rank(a: Any, tol: Any = None, validate_args: bool = False, name: str 
     x = convert(a)
     s = svd(x, compute_uv=False)
     if tol is None:
-        largest = max(int(d) for d in x.shape[-2:])
-        tol = reduce_max(s, -1, True) * (largest * float(np.finfo(s.dtype.as_numpy_dtype).eps))
+        tol = reduce_max(s, -1, True) * (_longer_side(x) * float(np.finfo(s.dtype.as_numpy_dtype).eps))
     return reduce_sum(cast(greater(s, tol), "int32"), -1)
 
 
@@ -447,7 +462,7 @@ def lstsq(
         if l2_regularizer:
             raise ValueError("lstsq: l2_regularizer needs fast=True.")
         return matmul(pinv(a), b)
-    rows, columns = (int(d) for d in a.shape[-2:])
+    rows, columns = (whole(d, "A size of the matrix") for d in a.shape[-2:])
     ridge = l2_regularizer * eye(min(rows, columns), dtype=a.dtype)
     if rows >= columns:
         gram = matmul(swap_last(a), a) + ridge

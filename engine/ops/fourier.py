@@ -238,7 +238,7 @@ def _moved(x: Any, axes: Any, sign: int) -> Tensor:
     if axes is None:
         axes = list(range(tensor.ndim))
     listed = [normalize_axis(axis, tensor.ndim, "fftshift") for axis in np.asarray(axes).reshape(-1).tolist()]
-    shifts = [whole(tensor.shape[axis], "A shifted size") for axis in listed]
+    shifts = [sizes(tensor)[axis] for axis in listed]
     return roll(tensor, [n // 2 if sign > 0 else -(n // 2) for n in shifts], listed)
 
 

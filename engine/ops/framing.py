@@ -148,7 +148,7 @@ def overlap_and_add(signal: Any, frame_step: Any, name: str | None = None) -> Te
         raise InvalidArgumentError(
             f"overlap_and_add: a tensor (..., frames, length) was expected, not {x.shape}."
         )
-    *batch, frames, length = (whole(d, "overlap_and_add: every size") for d in sizes(x))
+    *batch, frames, length = sizes(x)
     samples = length + step * (frames - 1)
     flat = transpose(reshape(x, [math.prod(batch), frames * length]))
     positions = reshape(_positions(frames, length, step), [-1])

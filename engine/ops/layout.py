@@ -211,6 +211,11 @@ def squeeze(input: Any, axis: Any = None, name: str | None = None) -> Tensor:
     """
     x = convert(input)
     if axis is None or axis == []:
+        if not x.shape.is_fully_defined():
+            raise ValueError(
+                f"squeeze: of shape {x.shape} it is not known which axes have size 1 while the function is "
+                "traced. Say which: squeeze(x, axis=...)."
+            )
         axes = [i for i, d in enumerate(x.shape) if d == 1]
     else:
         listed = axis if isinstance(axis, (list, tuple)) else [axis]

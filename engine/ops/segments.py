@@ -78,7 +78,7 @@ def _prod_vjp(dy: Tensor, y: Tensor, data: Tensor, ids: Tensor, like: Tensor) ->
 
     Nothing is divided, so zeros need no care, in derivatives of any order.
     """
-    numbers = reshape(ids, [-1])
+    numbers: Any = reshape(ids, [-1])
     x = reshape(data, [sizes(numbers)[0], *sizes(data)[ids.ndim :]])
     order = argsort(numbers)
     x, numbers = gather(x, order), gather(numbers, order) + 1
