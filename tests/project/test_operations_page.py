@@ -100,7 +100,6 @@ TAKES_MORE: dict[str, set[str]] = {
     "tf.scatter_nd": {"string"},
     "tf.saturate_cast": COMPLEX,
     "tf.sequence_mask": {"bool"} | COMPLEX,
-    "tf.vectorized_map": {"bool"},  # x * x of bools is `and` there
     "tf.math.bincount": {"bool", *GROUPS["float"]} | COMPLEX,  # cuts fractions off, without a word
     "tf.math.confusion_matrix": {"bool", *GROUPS["float"]} | COMPLEX,  # the same
     "tf.math.reduce_euclidean_norm": INTEGERS,  # cuts the root off, too
