@@ -11,12 +11,13 @@ from __future__ import annotations
 from typing import Any
 
 from engine import nest
+from engine.backward import fit, rules_of
 from engine.dispatch import Primitive
 from engine.ops.complexes import conj
 from engine.ops.creation import convert
 from engine.ops.elementwise import zeros_like
 from engine.ops.layout import broadcast_like
-from engine.tape import GradientTape, UnconnectedGradients, _fit, _rules
+from engine.tape import GradientTape, UnconnectedGradients
 from engine.tensor import Tensor, describe
 from engine.variable import Variable
 
@@ -184,11 +185,11 @@ def _transposed(
     with GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(blanks)
         dy = tuple(blanks) if type(output) is tuple else blanks[0]
-        rules = _rules(primitive, dy, output, inputs, attrs)
+        rules = rules_of(primitive, dy, output, inputs, attrs)
         for i, tangent in moving:
             value = None if rules[i] is None else rules[i](dy, output, *inputs, **attrs)
             if value is not None:
-                pulled.append(_fit(value, inputs[i]))
+                pulled.append(fit(value, inputs[i]))
                 along.append(conj(tangent))  # `gradient` speaks of conjugates, see ops.complexes
     found = tape.gradient(pulled, blanks, output_gradients=along)
     return tuple(None if g is None else conj(g) for g in found)

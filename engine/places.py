@@ -15,7 +15,8 @@ from types import FrameType
 from typing import Any
 
 _ENGINE = str(Path(__file__).resolve().parent) + os.sep
-_GRAPHS, _TAPE, _KERAS = _ENGINE + "function.py", _ENGINE + "tape.py", _ENGINE + "keras" + os.sep
+_GRAPHS, _KERAS = _ENGINE + "function.py", _ENGINE + "keras" + os.sep
+_WALK = _ENGINE + "backward.py"
 
 
 @functools.cache
@@ -93,7 +94,7 @@ def surroundings(origin: Any) -> Place:
         if not file.startswith(_ENGINE):
             if inside and not file.startswith(("<frozen", *_libraries())):
                 found.append(_place(frame))
-        elif file == _TAPE and gradient is None and "primitive" in frame.f_locals:
+        elif file == _WALK and gradient is None and "primitive" in frame.f_locals:
             output = frame.f_locals.get("output")
             made = output[0] if isinstance(output, tuple) else output
             gradient = (frame.f_locals["primitive"].name, origin(made))
