@@ -38,5 +38,6 @@ draws        random numbers as functions of a key
 random       draws from the global generator or a seed given to each call; Generator
 printing     print, Assert, strings.format
 functional   a function over the elements of a tensor: map_fn, scan, foldl, foldr
+candidates   classes drawn from very many, and the losses over them
 operators    gives Tensor and Variable the Python operators
 """

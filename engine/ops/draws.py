@@ -7,6 +7,7 @@ counter steps before it meets the next draw's.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,18 @@ import numpy as np
 from engine import devices, dtypes
 from engine.dispatch import NOT_DIFFERENTIABLE, apply, context, primitive
 from engine.errors import InvalidArgumentError
-from engine.ops.creation import convert, sizes_of
-from engine.ops.elementwise import REAL, _check_kind, cast, log, negative
+from engine.ops.creation import convert, convert_together, sizes_of
+from engine.ops.elementwise import (
+    REAL,
+    _check_kind,
+    cast,
+    clip_by_value,
+    log,
+    maximum,
+    negative,
+    stop_gradient,
+    where,
+)
 from engine.ops.indexing import gather
 from engine.ops.joining import concat
 from engine.ops.layout import broadcast_like, broadcast_to, expand_dims, sizes
@@ -72,7 +83,7 @@ def _draw(name: str, sample: Any) -> Any:
     return primitive(name, kernel, spec, vjp=NOT_DIFFERENTIABLE)
 
 
-def _draw_like(name: str, sample: Any) -> Any:
+def _draw_like(name: str, sample: Any, vjp: Any = NOT_DIFFERENTIABLE) -> Any:
     """Declares a draw of one number for each element of its parameters."""
 
     def kernel(xp: Any, seed: Any, *parameters: Any, dtype: dtypes.DType) -> Any:
@@ -85,7 +96,7 @@ def _draw_like(name: str, sample: Any) -> Any:
             _check_kind(name, parameter, REAL)
         return TensorSpec(parameters[0].dims, dtype)
 
-    return primitive(name, kernel, spec, vjp=NOT_DIFFERENTIABLE)
+    return primitive(name, kernel, spec, vjp=vjp)
 
 
 _UNIFORM = _draw("random_uniform", _uniform)
@@ -99,7 +110,13 @@ _INTEGERS = primitive(
     lambda seed, *dims, shape, low, high, dtype: TensorSpec(shape, dtype),
     vjp=NOT_DIFFERENTIABLE,
 )
-_GAMMA = _draw_like("random_gamma", lambda g, alpha: g.standard_gamma(alpha))
+def _gamma_vjp(dy: Tensor, y: Tensor, seed: Tensor, alpha: Tensor, *, dtype: dtypes.DType) -> Tensor:
+    from engine.ops.gamma import random_gamma_grad  # read when a gradient is asked for
+
+    return dy * random_gamma_grad(alpha, y)
+
+
+_GAMMA = _draw_like("random_gamma", lambda g, alpha: g.standard_gamma(alpha), (None, _gamma_vjp))
 _POISSON = _draw_like("random_poisson", lambda g, rate: g.poisson(rate))
 _BINOMIAL = _draw_like("random_binomial", lambda g, counts, probs: g.binomial(counts.astype(int), probs))
 
@@ -162,6 +179,25 @@ def normal(key: Tensor, shape: Any, mean: Any, stddev: Any, dtype: Any) -> Tenso
 def truncated_normal(key: Tensor, shape: Any, mean: Any, stddev: Any, dtype: Any) -> Tensor:
     """Normal numbers, none further than two standard deviations from the mean."""
     return sample(_TRUNCATED, key, shape, dtype=floating(dtype, "truncated_normal")) * stddev + mean
+
+
+def between(key: Tensor, shape: Any, mean: Any, stddev: Any, low: Any, high: Any) -> Tensor:
+    """Normal numbers between two limits: a uniform share of what lies between them, taken back.
+
+    The half of the distribution in which the limits lie nearer to its end is used, so that far limits keep
+    their digits.
+    """
+    from engine.ops.special import erfc, ndtri
+
+    mean, stddev, low, high = convert_together(mean, stddev, low, high)
+    share = sample(_UNIFORM, key, shape, dtype=floating(mean.dtype, "truncated_normal"))
+    below, above = (low - mean) / stddev, (high - mean) / stddev
+    turned = stop_gradient(below + above) > 0
+    first, last = where(turned, -above, below), where(turned, -below, above)
+    start, end = erfc(first * -math.sqrt(0.5)) / 2, erfc(last * -math.sqrt(0.5)) / 2
+    z = ndtri(maximum(start + share * (end - start), 1e-37))
+    value = where(turned, -z, z) * stddev + mean
+    return clip_by_value(value, low, high)
 
 
 def over(parameter: Any, shape: Any, leading: bool) -> Tensor:

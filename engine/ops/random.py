@@ -23,10 +23,12 @@ from engine.tensor import Tensor
 from engine.variable import Variable
 
 __all__ = [
-    "Generator", "categorical", "fold_in", "gamma", "get_global_generator", "normal", "poisson",
-    "set_global_generator", "set_seed", "shuffle", "split", "stateless_binomial", "stateless_categorical",
-    "stateless_gamma", "stateless_normal", "stateless_poisson", "stateless_shuffle",
-    "stateless_truncated_normal", "stateless_uniform", "truncated_normal", "uniform",
+    "Generator", "categorical", "experimental", "fixed_unigram_candidate_sampler", "fold_in", "gamma",
+    "get_global_generator", "log_uniform_candidate_sampler", "normal", "poisson", "set_global_generator",
+    "set_seed", "shuffle", "split", "stateless_binomial", "stateless_categorical", "stateless_gamma",
+    "stateless_normal", "stateless_parameterized_truncated_normal", "stateless_poisson",
+    "stateless_shuffle", "stateless_truncated_normal", "stateless_uniform", "truncated_normal", "uniform",
+    "uniform_candidate_sampler",
 ]  # fmt: skip
 
 _state: Variable | None = None
@@ -115,7 +117,8 @@ def gamma(
 ) -> Tensor:  # fmt: skip
     """Numbers from the gamma distribution: `shape` of them for each element of `alpha` and `beta`.
 
-    `beta` is the rate, 1 by default. No gradient flows to `alpha`, where TensorFlow has one.
+    `beta` is the rate, 1 by default. Gradients flow to both: to `alpha` by how a draw moves with it, its rank
+    among all draws held fixed (implicit reparameterisation).
 
     >>> gamma([5], alpha=[1.0, 2.0]).shape
     TensorShape([5, 2])
@@ -228,6 +231,21 @@ def stateless_shuffle(value: Any, seed: Any, alg: Any = "auto_select", name: str
     return draws.shuffle(_key(seed), value)
 
 
+def stateless_parameterized_truncated_normal(
+    shape: Any, seed: Any, means: Any = 0.0, stddevs: Any = 1.0, minvals: Any = -2.0, maxvals: Any = 2.0,
+    name: str | None = None,
+) -> Tensor:  # fmt: skip
+    """Normal numbers between `minvals` and `maxvals`, to whose shape the parameters are broadcast.
+
+    By the inverse of the distribution, so that gradients flow to all four parameters.
+
+    >>> draws = stateless_parameterized_truncated_normal([100], [1, 2], 10.0, 3.0, 9.0, 12.0).numpy()
+    >>> bool(((draws >= 9) & (draws <= 12)).all())
+    True
+    """
+    return draws.between(_key(seed), shape, means, stddevs, minvals, maxvals)
+
+
 def split(seed: Any, num: int = 2, alg: Any = "auto_select") -> Tensor:
     """`num` seeds for stateless functions from one, shape (num, 2); independent of it and each other."""
     dtype = convert(seed).dtype
@@ -238,3 +256,12 @@ def fold_in(seed: Any, data: Any, alg: Any = "auto_select") -> Tensor:
     """A new seed from a seed and a number, such as the step of a loop."""
     number = convert(data)
     return stack([draws.full_int(_key(seed), [], number.dtype), number])
+
+
+# At the end, for they need the functions above.
+from engine.ops import random_experimental as experimental  # noqa: E402
+from engine.ops.candidates import (  # noqa: E402
+    fixed_unigram_candidate_sampler,
+    log_uniform_candidate_sampler,
+    uniform_candidate_sampler,
+)

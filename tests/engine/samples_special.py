@@ -145,6 +145,12 @@ def _fourier(shape: tuple[int, ...], axes: tuple[int, ...], inverse: bool) -> tu
     return (draw(shape) + 1j * draw(shape),), {"axes": axes, "inverse": inverse}, reference
 
 
+def _classes(count: int, unique: bool, part: int) -> Case:
+    chances = np.array([0.5, 0.125, 0.25, 0.125])
+    attrs = {"count": count, "unique": unique}
+    return Case(f"{attrs} [{part}]", (np.array([11, 5], np.int64), chances), attrs, None, part=part)
+
+
 TRIPLES: list[tuple[tuple[int, ...], ...]] = [
     ((2, 3), (2, 3), (2, 3)),
     ((), (), ()),
@@ -206,5 +212,11 @@ CASES: dict[str, list[Case]] = {
         _fourier((0, 4), (1,), False),
         linear=(0,),
     ),
+    "sample_classes": [
+        _classes(count, unique, part)
+        for count in (3, 0)
+        for unique in (True, False)
+        for part in (0, 1)
+    ],
     "spence": unary(each(spence), low=0.1, high=4),
 }
