@@ -350,7 +350,7 @@ RULES: dict[str, Rule] = {
     # matrices, or rows, in the last axes
     **dict.fromkeys(("triangle", "inv", "det", "slogdet", "cholesky", "qr", "eigh", "svd"), stacked),
     **dict.fromkeys(("diag_part", "diag_like", "argsort", "searchsorted", "checked_labels"), stacked),
-    **dict.fromkeys(("expm", "sqrtm", "logm", "tridiagonal_solve"), stacked),
+    **dict.fromkeys(("eig", "lu", "expm", "sqrtm", "logm", "tridiagonal_solve"), stacked),
     **dict.fromkeys(("solve", "triangular_solve"), aligned),
     "matmul": _matmul,
     "einsum": _einsum,
@@ -389,6 +389,7 @@ RULES: dict[str, Rule] = {
     # random numbers
     **dict.fromkeys(("random_uniform", "random_normal", "random_truncated_normal"), drawn),
     **dict.fromkeys(("random_integers", "random_gamma", "random_poisson", "random_binomial"), drawn),
+    "sample_classes": drawn,
     # checks
     **dict.fromkeys(("assert_equal", "assert_none_equal", "assert_less", "assert_less_equal"), _check),
     **dict.fromkeys(("assert_greater", "assert_greater_equal", "assert_near", "assert_positive"), _check),
