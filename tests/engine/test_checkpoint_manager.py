@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 import engine as tf
 from engine.errors import DataLossError
 from engine.train import manager as manager_module
+from tests.oracle.tensorflow_checkpoints import PATH, RUNS, run
 
 
 def made(folder: Path, keep: int | None = 3, **options: Any) -> tf.train.CheckpointManager:
@@ -179,6 +181,15 @@ def test_a_list_that_names_what_is_gone(tmp_path):
     (tmp_path / "ckpt-3.npz").unlink()
     assert tf.train.latest_checkpoint(tmp_path) is None
     assert names([made(tmp_path).latest_checkpoint]) == ["ckpt-1"]
+
+
+RECORDED = json.loads(PATH.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("seed", range(RUNS))
+def test_in_random_runs_the_manager_keeps_what_tensorflow_keeps(seed: int):
+    """Recorded by tests/oracle/tensorflow_checkpoints.py."""
+    assert json.loads(json.dumps(run(tf, seed))) == RECORDED[str(seed)]
 
 
 KILLED = """
