@@ -1,7 +1,6 @@
 """`tf.function`: runs a Python function once with symbolic tensors, and keeps the graph it leaves.
 
-A call looks up its graph under a key made of everything the graph depends on: the nesting of the
-arguments, the dtype and shape of each tensor, the type and value of each Python argument. With no graph
+A call looks up its graph under a key made of everything the graph depends on; see `retracing`. With no graph
 under that key, the Python function is traced. Later calls run the graph; Python is not asked again.
 """
 
@@ -17,199 +16,29 @@ from typing import Any
 import numpy as np
 
 from engine import config, nest
-from engine.dispatch import apply, context
-from engine.errors import InvalidArgumentError
+from engine.dispatch import context
 from engine.graph.builder import Builder
-from engine.graph.codegen import compile_source
-from engine.graph.graph import CONSTANT, PLACEHOLDER, VARIABLE, Graph, SymbolicTensor
-from engine.graph.passes import Stages, optimize, remove_dead_code
+from engine.graph.concrete import ConcreteFunction
+from engine.graph.graph import SymbolicTensor
+from engine.graph.passes import remove_dead_code
 from engine.graph.verifier import verify
 from engine.ops.creation import convert
+from engine.retracing import (
+    Explanation,
+    Leaf,
+    SpecLeaf,
+    argument_names,
+    explanation,
+    looser,
+    quick_key,
+    structure_key,
+    warn_of_retracing,
+)
 from engine.spec import TensorSpec
 from engine.tensor import Tensor, describe
-from engine.variable import Variable
 
 CACHE_SIZE = 256  # graphs kept for one function; the least recently used goes first
-
-
-class ConcreteFunction:
-    """One graph, for one set of input specs, ready to be called.
-
-    graph: the program as the Python function wrote it.
-    optimized: the program that runs, and passes: the steps from the one to the other.
-    source: the generated Python function.
-    """
-
-    def __init__(self, graph: Graph, signature: Any, result: Any, places: list[int | None]):
-        self.graph = graph  # as written: the program that gradients are taken of
-        self.structured_input_signature = signature
-        self._result = result  # the nested result, with positions for its leaves
-        self._places = places  # for each leaf of the result: its place in graph.outputs, or None
-        self._captures = any(isinstance(node.payload, SymbolicTensor) for node in graph.nodes)
-        self.optimized, self.passes = (graph, Stages()) if self._captures else optimize(graph)
-        self._variables = [node.payload for node in self.optimized.nodes if node.op == VARIABLE]
-        self._unsure = [  # updates whose shape is known only when the graph has run
-            place
-            for place, (_, number) in enumerate(graph.updates)
-            if not graph.specs[number].shape.is_fully_defined()
-        ]
-        self.last_used = 0  # in calls of its Function
-        self._run, self.source = compile_source(self.optimized)
-
-    @property
-    def name(self) -> str:
-        """The name of the Python function."""
-        return self.graph.name
-
-    @property
-    def inputs(self) -> list[TensorSpec]:
-        """The specs of the tensors it takes."""
-        return [self.graph.specs[number] for number in self.graph.inputs]
-
-    @property
-    def outputs(self) -> list[TensorSpec]:
-        """The specs of the tensors it returns."""
-        return [self.graph.specs[number] for number in self.graph.outputs]
-
-    @property
-    def variables(self) -> list[Variable]:
-        """The variables it reads."""
-        return [node.payload for node in self.graph.nodes if node.op == VARIABLE]
-
-    def pretty_printed_signature(self) -> str:
-        """Arguments and results with their specs, for people."""
-        given = [f"  {spec.name or 'arg'}: {_brief(spec)}" for spec in self.inputs]
-        returned = [f"  {_brief(spec)}" for spec in self.outputs]
-        return "\n".join([f"{self.name}(", *given, ") ->", *returned])
-
-    def draw(self) -> str:
-        """The graph as an SVG picture."""
-        return self.graph.draw()
-
-    def __call__(self, *args: Any) -> Any:
-        """Runs the graph on tensors, one an input, in order."""
-        if len(args) != len(self.graph.inputs):
-            raise TypeError(f"{self.name} takes {len(self.graph.inputs)} tensors, not {len(args)}.")
-        tensors = []
-        for value, spec in zip(args, self.inputs, strict=True):
-            tensor = convert(value, hint=spec.dtype)
-            if not spec.is_compatible_with(tensor):
-                raise InvalidArgumentError(
-                    f"{self.name}: {spec} was expected, but {describe(tensor)} was given."
-                )
-            tensors.append(tensor)
-        return self.call_flat(tensors)
-
-    def call_flat(self, tensors: list[Tensor]) -> Any:
-        """Runs the graph. Under a tape or inside another trace, its operations run one by one instead."""
-        if context.builder is not None or context.log is not None or self._captures:
-            outputs = self._inline(tensors)
-        else:
-            arrays = [t._array for t in tensors]
-            arrays += [variable._array for variable in self._variables]
-            try:
-                with np.errstate(all="ignore"):
-                    results, updates = self._run(*arrays)
-            except (ValueError, TypeError, IndexError):
-                # The generated code knows no shapes; run one by one, the operation that fails explains.
-                self._inline(tensors)
-                raise
-            for place in self._unsure:
-                self.graph.updates[place][0]._check(Tensor(updates[place]), "assign")
-            for (variable, _), array in zip(self.graph.updates, updates, strict=True):
-                variable._array = array
-            outputs = [Tensor(array) for array in results]
-        leaves = [None if place is None else outputs[place] for place in self._places]
-        return nest.pack_sequence_as(self._result, leaves)
-
-    def _inline(self, tensors: list[Tensor]) -> list[Tensor]:
-        values: dict[int, Any] = dict(zip(self.graph.inputs, tensors, strict=True))
-        for node in self.graph.nodes:
-            if node.op == PLACEHOLDER:
-                continue
-            if node.op == CONSTANT:
-                values[node.outputs[0]] = node.payload
-            elif node.op == VARIABLE:
-                values[node.outputs[0]] = node.payload.value()
-            else:
-                assert node.primitive is not None
-                try:
-                    made = apply(node.primitive, *(values[n] for n in node.inputs), **node.attrs)
-                except Exception as error:
-                    error.add_note(f"{node.name} of {self.name!r}, written at {node.line}")
-                    raise
-                for number, value in zip(
-                    node.outputs, made if isinstance(made, tuple) else (made,), strict=True
-                ):
-                    values[number] = value
-        for variable, number in self.graph.updates:
-            variable.assign(values[number])
-        return [values[number] for number in self.graph.outputs]
-
-    def __repr__(self) -> str:
-        return f"<ConcreteFunction {self.pretty_printed_signature()}>"
-
-
-def _brief(spec: TensorSpec) -> str:
-    return f"{spec.dtype.name} {spec.shape}"
-
-
-class _Identity:
-    """A key that is equal only for the same living object; a dead object matches nothing."""
-
-    __slots__ = ("_hash", "_ref")
-
-    def __init__(self, value: Any):
-        self._hash = id(value)
-        try:
-            self._ref: Any = weakref.ref(value)
-        except TypeError:
-            self._ref = lambda: value
-
-    def __hash__(self) -> int:
-        return self._hash
-
-    def __eq__(self, other: Any) -> bool:
-        mine = self._ref()
-        return isinstance(other, _Identity) and mine is not None and mine is other._ref()
-
-
-def _leaf_key(leaf: Any) -> Any:
-    if isinstance(leaf, Tensor):
-        return (leaf.dtype.name, leaf._dims)
-    if leaf is None or isinstance(leaf, (bool, int, float, complex, str, bytes)):
-        return (type(leaf), leaf)  # the type too: 1, 1.0 and True are equal in Python
-    return _Identity(leaf)
-
-
-def _quick_key(args: tuple[Any, ...], tensors: list[Tensor]) -> tuple[Any, ...] | None:
-    """The key of arguments that are tensors, or tuples of tensors, and nothing else; else None.
-
-    It tells apart what the full key tells apart, and is made in a fraction of the time. The tensors
-    are appended to `tensors`.
-    """
-    key: list[Any] = []
-    for value in args:
-        if type(value) is Tensor:
-            key.append(value._array.dtype)
-            key.append(value._array.shape)
-            tensors.append(value)
-        elif type(value) is tuple:
-            inner = _quick_key(value, tensors)
-            if inner is None:
-                return None
-            key.append(inner)
-        else:
-            return None
-    return tuple(key)
-
-
-def _structure_key(value: Any) -> Any:
-    if isinstance(value, dict):
-        return (type(value), tuple((k, _structure_key(value[k])) for k in sorted(value)))
-    if isinstance(value, (list, tuple)):
-        return (type(value), tuple(map(_structure_key, value)))
-    return _leaf_key(value)
+MANY_TRACES = 6  # the first, and five more
 
 
 class Function:
@@ -233,6 +62,8 @@ class Function:
         self._quick: dict[Any, ConcreteFunction] = {}  # a shortcut to entries of the cache
         self._traces = 0
         self._calls = 0
+        self._last: list[Leaf] = []  # what the last trace saw
+        self._families: dict[Any, list[Any]] = {}  # for reduce_retracing: the sizes that stayed
         self._methods: dict[int, tuple[Any, Function]] = {}  # by id: weak instance, its function
         self._lock = threading.RLock()
 
@@ -316,7 +147,7 @@ class Function:
     def _key(self, plain: list[Any]) -> Any:
         specs = None if self.input_signature is None else len(self.input_signature)
         keyed = plain[0] if specs is None else plain[0][specs:]
-        return (_structure_key(keyed), _structure_key(plain[1]))
+        return (structure_key(keyed), structure_key(plain[1]))
 
     def get_concrete_function(self, *args: Any, **kwargs: Any) -> ConcreteFunction:
         """The graph for these arguments, traced now if need be. Tensors may be given as TensorSpecs."""
@@ -325,29 +156,78 @@ class Function:
         return self._lookup(self._arguments(args, kwargs))
 
     def _lookup(self, plain: list[Any]) -> ConcreteFunction:
-        described = nest.map_structure(
-            lambda leaf: _SpecLeaf(leaf) if isinstance(leaf, TensorSpec) else leaf, plain
-        )
-        key = self._key(described)
+        key = self._key(_keyed(plain))
         with self._lock:  # of two threads with the same arguments, one traces
             concrete = self._cache.get(key)
+            if concrete is None and self._reduce_retracing:
+                plain, key, concrete = self._relaxed(plain)
             if concrete is None:
                 concrete = self._cache[key] = self._trace(plain)
-                concrete.last_used = self._calls + 1
-                if len(self._cache) > CACHE_SIZE:
-                    oldest = self._cache.pop(
-                        min(self._cache, key=lambda k: self._cache[k].last_used)
-                    )
-                    for quick in [k for k, known in self._quick.items() if known is oldest]:
-                        del self._quick[quick]
+                self._drop_oldest()
             self._calls = concrete.last_used = self._calls + 1
         return concrete
+
+    def _drop_oldest(self) -> None:
+        if len(self._cache) <= CACHE_SIZE:
+            return
+        times = {key: c.last_used or self._calls + 1 for key, c in self._cache.items()}
+        oldest = self._cache.pop(min(times, key=times.__getitem__))
+        for quick in [k for k, known in self._quick.items() if known is oldest]:
+            del self._quick[quick]
+
+    def _relaxed(self, plain: list[Any]) -> tuple[list[Any], Any, ConcreteFunction | None]:
+        """With `reduce_retracing`: the arguments with None for the sizes that have changed so far."""
+        leaves = nest.flatten(plain)
+        tensors = [i for i, leaf in enumerate(leaves) if isinstance(leaf, (Tensor, TensorSpec))]
+        dims = [Leaf.of("", leaves[i]).dims for i in tensors]
+        general = list(leaves)
+        for i, sizes in zip(tensors, dims, strict=True):
+            any_size = None if sizes is None else [None] * len(sizes)
+            general[i] = TensorSpec(any_size, leaves[i].dtype)
+        family = self._key(_keyed(nest.pack_sequence_as(plain, general)))
+        known = self._families.get(family)
+        if known is not None:
+            dims = [looser(a, b) for a, b in zip(known, dims, strict=True)]
+        self._families[family] = dims
+        if known is not None:
+            for i, sizes in zip(tensors, dims, strict=True):
+                leaves[i] = TensorSpec(sizes, leaves[i].dtype)
+        plain = nest.pack_sequence_as(plain, leaves)
+        key = self._key(_keyed(plain))
+        return plain, key, self._cache.get(key)
+
+    def explain(self, *args: Any, **kwargs: Any) -> Explanation:
+        """Whether a call with these arguments would trace the function, why, and what would prevent it.
+
+        >>> import engine as tf
+        >>> double = tf.function(lambda x: x + x)
+        >>> _ = double(tf.constant([1.0, 2.0]))
+        >>> double.explain(tf.constant([1.0, 2.0])).retraces
+        False
+        >>> print(double.explain(tf.constant([1.0, 2.0, 3.0])).reasons[0])
+        x: shape (2,) before, (3,) now. Fix: one graph for all sizes: input_signature=[tf.TensorSpec([None], \
+tf.float32)], or reduce_retracing=True.
+        """
+        plain = self._arguments(args, kwargs)
+        with self._lock:
+            known = self._cache.get(self._key(_keyed(plain)))
+            if known is None and self._reduce_retracing:
+                families = dict(self._families)
+                known = self._relaxed(plain)[2]
+                self._families = families
+            return explanation(
+                self.__name__, known, list(self._cache.values()), self._described(plain)
+            )
+
+    def _described(self, plain: list[Any]) -> list[Leaf]:
+        names = argument_names(self._parameters, plain)
+        return [Leaf.of(n, leaf) for n, leaf in zip(names, nest.flatten(plain), strict=True)]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if config.functions_run_eagerly():
             return self.python_function(*args, **kwargs)
         tensors: list[Tensor] = []
-        key = None if kwargs else _quick_key(args, tensors)
+        key = None if kwargs else quick_key(args, tensors)
         known = None if key is None else self._quick.get(key)
         if known is not None:
             self._calls = known.last_used = self._calls + 1
@@ -363,7 +243,7 @@ class Function:
     def _trace(self, plain: list[Any]) -> ConcreteFunction:
         name = getattr(self.python_function, "__name__", "function")
         builder = Builder(name, context.builder, may_create_variables=self._traces == 0)
-        names = iter(_argument_names(self._parameters, plain))
+        names = iter(argument_names(self._parameters, plain))
         signature = []
 
         def symbol(position: int, leaf: Any) -> Any:
@@ -394,7 +274,12 @@ class Function:
         graph = remove_dead_code(graph)
         verify(graph)
         self._traces += 1
-        return ConcreteFunction(graph, signature, result, places)
+        concrete = ConcreteFunction(graph, signature, result, places)
+        concrete.described = self._described(plain)
+        if self._traces == MANY_TRACES:
+            warn_of_retracing(self.__name__, self._traces, self._last, concrete.described)
+        self._last = concrete.described
+        return concrete
 
     def _flat_signature(self) -> list[TensorSpec]:
         return nest.flatten(list(self.input_signature or ()))
@@ -424,21 +309,11 @@ class _Method:
         return repr(self._function)
 
 
-class _SpecLeaf(Tensor):
-    """A TensorSpec that keys like a tensor of that spec."""
-
-    __slots__ = ("_given",)
-
-    def __init__(self, given: TensorSpec):
-        self._given = given
-
-    @property
-    def _dims(self) -> Any:
-        return self._given.dims
-
-    @property
-    def dtype(self) -> Any:
-        return self._given.dtype
+def _keyed(plain: list[Any]) -> list[Any]:
+    """The arguments with specs as leaves that have the key of a tensor."""
+    return nest.map_structure(
+        lambda leaf: SpecLeaf(leaf) if isinstance(leaf, TensorSpec) else leaf, plain
+    )
 
 
 def _tensorized(structure: Any) -> Any:
@@ -446,26 +321,6 @@ def _tensorized(structure: Any) -> Any:
         lambda leaf: convert(leaf) if isinstance(leaf, (np.ndarray, np.generic)) else leaf,
         structure,
     )
-
-
-def _argument_names(parameters: inspect.Signature, plain: list[Any]) -> list[str]:
-    """A name for each leaf: that of its parameter, numbered when the parameter is a structure."""
-    names: list[str] = []
-    by_name = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD)
-    declared = [p for p in parameters.parameters.values() if p.kind not in by_name]
-    for i, value in enumerate(plain[0]):
-        p = declared[min(i, len(declared) - 1)] if declared else None
-        base = p.name if p is not None else f"arg{i}"
-        if p is not None and p.kind == p.VAR_POSITIONAL:
-            base = f"{base}_{i - len(declared) + 1}"
-        count = len(nest.flatten(value))
-        names += [base] if not nest.is_nested(value) else [f"{base}_{k}" for k in range(count)]
-    for key in sorted(plain[1]):
-        count = len(nest.flatten(plain[1][key]))
-        names += (
-            [key] if not nest.is_nested(plain[1][key]) else [f"{key}_{k}" for k in range(count)]
-        )
-    return names
 
 
 def function(
@@ -483,7 +338,7 @@ def function(
       autograph: rewrite `if`, `while`, `for`, `and`, `or`, `not` so that tensors can decide; see
         `tf.autograph.to_code`.
       jit_compile: accepted; every graph is compiled to Python source here.
-      reduce_retracing: accepted for compatibility with calls written for TensorFlow.
+      reduce_retracing: after a second shape, trace once for all sizes of the axes that changed.
 
     Differs from TensorFlow: `experimental_implements`, `experimental_autograph_options`,
     `experimental_attributes` and the old names `experimental_relax_shapes`, `experimental_compile` and

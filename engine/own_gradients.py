@@ -16,8 +16,8 @@ import numpy as np
 
 from engine import nest
 from engine.dispatch import Primitive, apply, context
-from engine.function import ConcreteFunction
 from engine.graph.builder import Builder
+from engine.graph.concrete import ConcreteFunction
 from engine.graph.graph import CONSTANT, PLACEHOLDER, SymbolicTensor
 from engine.graph.passes import remove_dead_code
 from engine.ops.creation import convert

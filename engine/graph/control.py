@@ -17,8 +17,8 @@ from engine import nest
 from engine.dispatch import Primitive, apply, context
 from engine.dtypes import int32
 from engine.errors import InvalidArgumentError
-from engine.function import ConcreteFunction
 from engine.graph.builder import Builder
+from engine.graph.concrete import ConcreteFunction
 from engine.graph.graph import CONSTANT, PLACEHOLDER, VARIABLE, Graph, Node, SymbolicTensor
 from engine.graph.passes import remove_dead_code
 from engine.graph.verifier import verify
