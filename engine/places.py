@@ -15,8 +15,7 @@ from types import FrameType
 from typing import Any
 
 _ENGINE = str(Path(__file__).resolve().parent) + os.sep
-_GRAPHS, _KERAS = _ENGINE + "function.py", _ENGINE + "keras" + os.sep
-_WALK = _ENGINE + "backward.py"
+_KERAS = _ENGINE + "keras" + os.sep
 
 
 @functools.cache
@@ -90,25 +89,25 @@ def surroundings(origin: Any) -> Place:
     gradient: tuple[str, Place | None] | None = None
     graph, inside = "", True
     while frame is not None:
-        file, code = frame.f_code.co_filename, frame.f_code.co_name
+        file, code = frame.f_code.co_filename, frame.f_code.co_qualname
         if not file.startswith(_ENGINE):
             if inside and not file.startswith(("<frozen", *_libraries())):
                 found.append(_place(frame))
-        elif file == _WALK and gradient is None and "primitive" in frame.f_locals:
+        elif code == "walk_tensors" and gradient is None:
             output = frame.f_locals.get("output")
             made = output[0] if isinstance(output, tuple) else output
             gradient = (frame.f_locals["primitive"].name, origin(made))
-        elif file == _GRAPHS and code == "_inline":
+        elif code == "ConcreteFunction._inline":
             graph, node = frame.f_locals["self"].name, frame.f_locals.get("node")
             if node is not None and isinstance(node.line, Place) and not found:
                 written = node.line
                 found += [written, *written.callers]
                 layers += reversed(written.layers)
                 gradient = gradient or written.gradient
-        elif file == _GRAPHS and code == "_trace":
+        elif code == "Function._trace":
             inside = False  # who calls the graph is known when it runs
-        elif code == "__call__" and file.startswith(_KERAS) and "self" in frame.f_locals:
-            layers.append(str(getattr(frame.f_locals["self"], "name", "")))
+        elif file.startswith(_KERAS) and code.endswith(".__call__"):
+            layers.append(str(getattr(frame.f_locals.get("self"), "name", "")))
         frame = frame.f_back
     if not found:
         return Place()

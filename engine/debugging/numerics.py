@@ -16,6 +16,7 @@ from engine.debugging.values import first_of
 from engine.dispatch import Primitive, context, run_eagerly
 from engine.errors import InvalidArgumentError
 from engine.formatting import element_text
+from engine.function import ConcreteFunction
 from engine.places import Place, surroundings
 from engine.spec import show
 from engine.tensor import Tensor
@@ -63,6 +64,8 @@ class NumericsChecker:
 
     def add(self, primitive: Primitive, inputs: tuple[Tensor, ...], attrs: dict[str, Any]) -> Any:
         """Computes, and raises when a float of the result is not finite."""
+        if any(isinstance(value, ConcreteFunction) for value in attrs.values()):
+            attrs = {key: _opened(value) for key, value in attrs.items()}
         output = run_eagerly(primitive, inputs, attrs)
         parts = output if isinstance(output, tuple) else (output,)
         if primitive.name not in MOVES:
@@ -132,6 +135,28 @@ class NumericsChecker:
                 "such a number. Check it where it is made, with tf.debugging.assert_all_finite."
             )
         return "\n  ".join(lines)
+
+
+class _Opened:
+    """A branch or the body of a loop that runs one operation at a time, so that each can be checked."""
+
+    def __init__(self, program: ConcreteFunction):
+        self._program = program
+
+    def _run(self, *arrays: Any) -> tuple[list[Any], list[Any]]:
+        log, context.log = context.log, None  # a tape sees the branch or loop as one operation
+        try:
+            outputs = self._program._inline([Tensor(array) for array in arrays])
+        finally:
+            context.log = log
+        return [tensor._array for tensor in outputs], []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._program, name)
+
+
+def _opened(value: Any) -> Any:
+    return _Opened(value) if isinstance(value, ConcreteFunction) else value
 
 
 def _finite(tensor: Tensor) -> bool:

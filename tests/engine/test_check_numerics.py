@@ -337,3 +337,41 @@ def test_other_peoples_code_is_no_place_of_the_users():
     with concurrent.futures.ThreadPoolExecutor(1) as pool:  # only Python's own frames are there
         found = pool.submit(surroundings, lambda tensor: None).result()
     assert found == "" and found.callers == () and found.layers == ()
+
+
+def test_inside_branches_and_loops_the_operation_itself_is_named(checked: None):
+    @tf.function
+    def branch(x: Any) -> Any:
+        return tf.cond(x > 0.0, lambda: log_of(x - 1.0), lambda: x)
+
+    @tf.function
+    def loop(x: Any) -> Any:
+        return tf.while_loop(lambda i, x: i < 3, lambda i, x: (i + 1, log_of(x)), [0, x])
+
+    @tf.function
+    def written_in_python(x: Any) -> Any:
+        if x > 0.0:
+            x = log_of(x - 1.0)
+        return x
+
+    for function in (branch, loop, written_in_python):
+        text = message(function, tf.constant(1.0))
+        assert "log made 1 -Inf in its output, float32 of shape ()" in text
+        assert written(text) == "return tf.math.log(x)  # the culprit"
+        assert f"in the graph of '{function.__name__}'" in text
+    assert float(branch(tf.constant(-1.0))) == -1.0
+    assert float(branch(tf.constant(2.0))) == 0.0
+
+
+def test_gradients_through_branches_and_loops_are_as_ever_while_checked(checked: None):
+    @tf.function
+    def f(x: Any) -> Any:
+        _, y = tf.while_loop(lambda i, y: i < 3, lambda i, y: (i + 1, y * x), [0, x])
+        return tf.cond(y > 0.0, lambda: 2.0 * y, lambda: y)
+
+    x = tf.constant(2.0)
+    for _ in range(2):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = f(x)
+        assert (float(y), float(tape.gradient(y, x))) == (32.0, 64.0)

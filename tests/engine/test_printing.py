@@ -49,6 +49,30 @@ def test_a_graph_prints_each_time_it_runs_in_the_order_written(capsys: pytest.Ca
     )
 
 
+def test_branches_and_loops_print_when_and_as_often_as_they_run(capsys: pytest.CaptureFixture[str]):
+    @tf.function
+    def f(n: Any) -> Any:
+        tf.print("start")
+        i = tf.constant(0)
+        while i < n:
+            tf.print("step", i)
+            if i % 2 == 0:
+                tf.print("even")
+            else:
+                tf.Assert(i < 3, [i])
+            i += 1
+        tf.print("end", i)
+        return i
+
+    f(tf.constant(2))
+    assert capsys.readouterr().err == "start\nstep 0\neven\nstep 1\nend 2\n"
+    f(tf.constant(0))
+    assert capsys.readouterr().err == "start\nend 0\n"
+    with pytest.raises(Invalid, match="Data: 3"):
+        f(tf.constant(9))
+    assert capsys.readouterr().err.endswith("step 2\neven\nstep 3\n")
+
+
 def test_the_stream_is_the_one_of_the_run_not_of_the_trace(capsys: pytest.CaptureFixture[str]):
     f = tf.function(lambda x: tf.print(x, output_stream=sys.stdout))
     f(tf.constant(1))
