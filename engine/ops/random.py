@@ -23,7 +23,7 @@ from engine.tensor import Tensor
 from engine.variable import Variable
 
 __all__ = [
-    "Generator", "categorical", "experimental", "fixed_unigram_candidate_sampler", "fold_in", "gamma",
+    "Generator", "categorical", "fixed_unigram_candidate_sampler", "fold_in", "gamma",
     "get_global_generator", "log_uniform_candidate_sampler", "normal", "poisson", "set_global_generator",
     "set_seed", "shuffle", "split", "stateless_binomial", "stateless_categorical", "stateless_gamma",
     "stateless_normal", "stateless_parameterized_truncated_normal", "stateless_poisson",

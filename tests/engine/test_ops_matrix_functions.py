@@ -285,3 +285,71 @@ def test_everything_works_in_a_graph_of_unknown_sizes():
     eager = together.python_function(tf.constant(x), tf.constant(rhs))
     for one, other in zip(together(x, rhs), eager, strict=True):
         assert_close(one, other, 1e-12)
+
+
+ALIGN = ["RIGHT_LEFT", "LEFT_RIGHT", "LEFT_LEFT", "RIGHT_RIGHT"]
+
+
+@pytest.mark.parametrize("align", ALIGN)
+@pytest.mark.parametrize("k", [(-1, 1), (0, 2), (-2, 0), (-1, 2), (1, 2), (-2, -1)], ids=str)
+@pytest.mark.parametrize("shape", [(3, 4), (4, 3), (2, 3, 3)], ids=str)
+def test_several_diagonals_at_once(shape: tuple[int, ...], k: tuple[int, int], align: str):
+    x = rng.normal(size=shape)
+    singles = [np.diagonal(x, d, -2, -1) for d in range(k[1], k[0] - 1, -1)]
+    longest = max(single.shape[-1] for single in singles)
+    rows = []
+    for d, single in zip(range(k[1], k[0] - 1, -1), singles, strict=True):
+        row = np.full((*shape[:-2], longest), 7.0)
+        side = align.split("_")[0 if d > 0 else 1] if d else "LEFT"
+        if side == "RIGHT":
+            row[..., longest - single.shape[-1] :] = single
+        else:
+            row[..., : single.shape[-1]] = single
+        rows.append(row)
+    packed = linalg.diag_part(x, k=k, padding_value=7.0, align=align)
+    assert_close(packed, np.stack(rows, -2), 0)
+
+    inside = np.zeros(shape[-2:], bool)
+    for d in range(k[0], k[1] + 1):
+        inside |= np.eye(*shape[-2:], d, dtype=bool)
+    size = {"num_rows": shape[-2], "num_cols": shape[-1]}
+    made = linalg.diag(packed, k=k, padding_value=9.0, align=align, **size)
+    assert_close(made, np.where(inside, x, 9.0), 0)
+    other = rng.normal(size=shape)
+    assert_close(linalg.set_diag(other, packed, k=k, align=align), np.where(inside, x, other), 0)
+    _, (slope,) = gradients(lambda x: linalg.diag_part(x, k=k, align=align) ** 2, x)
+    assert_close(slope, np.where(inside, 2 * x, 0), 1e-14)
+
+
+def test_several_diagonals_make_the_smallest_square():
+    assert_close(
+        linalg.diag([[1, 2], [3, 4]], k=(1, 2), align="LEFT_LEFT"),
+        np.diag([3, 4], 1) + np.diag([1], 2), 0,
+    )  # fmt: skip
+    assert linalg.diag([[0, 2], [3, 4]], k=(0, 1)).numpy().tolist() == [[3, 2], [0, 4]]
+    calls: list[tuple[Any, type[Exception], str]] = [
+        (
+            lambda: linalg.diag([[1, 2]], k=(0, 1)),
+            tf.errors.InvalidArgumentError,
+            "1 diagonals were given",
+        ),
+        (lambda: linalg.diag([1], k=(0, 1)), tf.errors.InvalidArgumentError, "rows of a matrix"),
+        (
+            lambda: linalg.diag_part(np.eye(2), k=(2, 3)),
+            tf.errors.InvalidArgumentError,
+            "no diagonal 2",
+        ),
+        (
+            lambda: linalg.diag_part(np.eye(2), k=(0, 1), align="LEFT"),
+            ValueError,
+            "align is one of",
+        ),
+        (
+            lambda: linalg.set_diag(np.eye(2), np.ones((2, 1)), k=(0, 1)),
+            tf.errors.InvalidArgumentError,
+            r"have shape \(2, 2\), but \(2, 1\)",
+        ),
+    ]
+    for call, kind, words in calls:
+        with pytest.raises(kind, match=words):
+            call()

@@ -266,7 +266,7 @@ def test_bands_traces_and_wide_diagonals():
     for call, words in [
         (lambda: tf.linalg.diag_part([1, 2]), "matrix"),
         (lambda: tf.linalg.diag(1), "scalar"),
-        (lambda: tf.linalg.diag_part(x, k=(0, 1)), "one diagonal at a time"),
+        (lambda: tf.linalg.diag_part(x, k=(1, 0)), r"k is a pair \(lowest, highest\)"),
         (lambda: tf.linalg.set_diag(x[0], [1.0, 2.0]), r"\(3,\).*\(2,\)"),
         (lambda: tf.linalg.tensor_diag_part(counted(2, 3)), "repeats itself"),
     ]:
