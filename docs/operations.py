@@ -168,6 +168,17 @@ def lacks(entry: Entry, theirs: dict[str, Any]) -> tuple[set[str], list[str]]:
     return set(dtypes) - entry.trial.dtypes, [a for a in derivable if a not in entry.trial.gradient]
 
 
+def absent(every: list[Entry], known: dict[str, Any]) -> dict[str, list[str]]:
+    """For each namespace of the engine the functions and classes that only TensorFlow has there."""
+    there = {name for entry in every for name in entry.names}
+    found: dict[str, list[str]] = {space: [] for space in namespaces()}
+    for name, kind in known.items():
+        space, _, last = name.rpartition(".")
+        if isinstance(kind, list) and space in found and name not in there:
+            found[space].append(last)
+    return found
+
+
 def counterpart(entry: Entry, known: dict[str, Any]) -> str:
     """TensorFlow's name for it, or "" if it has none."""
     return next((name for name in entry.names if name in known), "")
@@ -258,6 +269,10 @@ def page() -> str:
                 lines += ["", f"### {space}", "", f"| {' | '.join(HEADS[kind])} |"]
                 lines.append("|" + "---|" * len(HEADS[kind]))
                 lines += [_row(entry, known, theirs) for entry in rows]
+    lines += ["", "## What TensorFlow has and the engine has not", ""]
+    for space, missing in absent(every, known).items():
+        names = ", ".join(f"`{name}`" for name in missing)
+        lines.append(f"- **{space}**: {names or 'nothing'}")
     return "\n".join(lines) + "\n"
 
 

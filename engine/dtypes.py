@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["DType", "as_dtype", "cast", "saturate_cast"]  # noqa: F822  # the last two by __getattr__
+__all__ = ["DType", "as_dtype", "cast", "complex", "saturate_cast"]  # noqa: F822  # operations by __getattr__
 
 
 class DType:
@@ -187,9 +187,9 @@ def as_dtype(type_value: Any) -> DType:
 
 
 def __getattr__(name: str) -> Any:
-    """`tf.dtypes.cast` and `saturate_cast`: operations, which are built on this module."""
-    if name in ("cast", "saturate_cast"):
-        from engine.ops import casting
+    """`tf.dtypes.cast`, `complex` and `saturate_cast`: operations, which are built on this module."""
+    if name in ("cast", "complex", "saturate_cast"):
+        from engine.ops import casting, complexes
 
-        return getattr(casting, name)
+        return getattr(complexes if name == "complex" else casting, name)
     raise AttributeError(f"tf.dtypes has no {name!r}.")

@@ -12,6 +12,7 @@ from docs.operations import (
     COMMAND,
     PAGE,
     Entry,
+    absent,
     differences,
     entries,
     lacks,
@@ -61,6 +62,14 @@ def test_the_namespaces_are_those_of_tensorflow():
     assert "tf.dispatch" not in namespaces() and "tf.keras" not in namespaces()
 
 
+def test_what_is_absent_is_said():
+    missing = absent(
+        ENTRIES, {"tf.concat": [["values", None]], "tf.math.sobol": [], "tf.io": "namespace"}
+    )
+    assert missing["tf.math"] == ["sobol"] and missing["tf"] == []
+    assert "`LinearOperator`" in WRITTEN.split("## What TensorFlow has")[1]
+
+
 def test_every_operation_says_what_it_does_and_was_tried():
     for entry in ENTRIES:
         assert len(operations.first_line(entry.thing)) > 1, entry.name
@@ -108,7 +117,7 @@ TAKES_MORE: dict[str, set[str]] = {
     "tf.nn.erosion2d": set(GROUPS["int"]),
     "tf.nn.log_poisson_loss": COMPLEX,
 }
-DERIVES_MORE = {"tf.random.stateless_gamma": ["alpha"]}
+DERIVES_MORE: dict[str, list[str]] = {}
 
 
 def test_operations_take_the_dtypes_that_tensorflow_takes():
