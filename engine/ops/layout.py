@@ -123,6 +123,8 @@ def _hoped(shape: TensorSpec, known: Dims | None) -> Dims | None:
 
 def _static_dims(shape: Any) -> tuple[int, ...] | None:
     """A shape argument as ints, or None when part of it is symbolic, known only when the graph runs."""
+    if type(shape) in (list, tuple) and set(map(type, shape)) <= {int}:
+        return tuple(shape)  # the frequent case
     parts = list(shape) if isinstance(shape, (list, tuple)) else [shape]
     if any(map(is_symbolic, parts)) or (context.tracing and _has_variable(parts)):
         return None
@@ -289,23 +291,25 @@ def sum_to(xp: Any, x: Any, dims: tuple[int, ...]) -> Any:
 
 def _stretch_to(xp: Any, x: Any, dims: tuple[int, ...]) -> Any:
     """`xp.broadcast_to`. NumPy's is made of this iterator, and of four times as long in Python."""
-    if xp is not np or len(dims) < x.ndim:
-        return xp.broadcast_to(x, dims)
+    if xp is not np or len(dims) < x.ndim or min(dims, default=0) < 0:
+        return xp.broadcast_to(x, dims)  # or its error
     flags: list[Any] = ["multi_index", "refs_ok", "zerosize_ok"]
     return np.nditer((x,), flags, [["readonly"]], itershape=dims, order="C").itviews[0]
 
 
 _BROADCAST_TO = primitive(
     "broadcast_to",
-    lambda xp, x, *, shape: xp.broadcast_to(x, shape),
+    lambda xp, x, *, shape: _stretch_to(xp, x, shape),
     _broadcast_spec,
     vjp=(lambda dy, y, x, *, shape: sum_like(dy, x),),
+    quiet=True,
 )
 _BROADCAST_TO_SHAPE = primitive(
     "broadcast_to_shape",
-    lambda xp, x, shape, *, known=None: xp.broadcast_to(x, tuple(devices.to_host(shape).tolist())),
+    lambda xp, x, shape, *, known=None: _stretch_to(xp, x, tuple(devices.to_host(shape).tolist())),
     lambda x, shape, *, known=None: TensorSpec(_hoped(shape, known), x.dtype),
     vjp=(lambda dy, y, x, shape, *, known=None: sum_like(dy, x), None),
+    quiet=True,
 )
 _BROADCAST_LIKE = primitive(
     "broadcast_like",
