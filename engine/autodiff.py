@@ -70,9 +70,11 @@ class ForwardAccumulator:
         return self
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        if kind is None:
-            self._follow()
-        self._tape.__exit__()
+        try:
+            if kind is None:
+                self._follow()
+        finally:  # a derivative that fails must not leave the tape open
+            self._tape.__exit__()
 
     def jvp(self, primals: Any, unconnected_gradients: str = UnconnectedGradients.NONE) -> Any:
         """The derivative of each of these, computed in the block, along the tangents.

@@ -16,6 +16,8 @@ from typing import Any
 
 _ENGINE = str(Path(__file__).resolve().parent) + os.sep
 _KERAS = _ENGINE + "keras" + os.sep
+# Functions of the engine that differentiate one operation after another: `primitive`, which made `output`.
+_DERIVES = ("walk_tensors", "_below", "ForwardAccumulator._step")
 
 
 @functools.cache
@@ -93,7 +95,7 @@ def surroundings(origin: Any) -> Place:
         if not file.startswith(_ENGINE):
             if inside and not file.startswith(("<frozen", *_libraries())):
                 found.append(_place(frame))
-        elif code == "walk_tensors" and gradient is None:
+        elif code in _DERIVES and gradient is None and "primitive" in frame.f_locals:
             output = frame.f_locals.get("output")
             made = output[0] if isinstance(output, tuple) else output
             gradient = (frame.f_locals["primitive"].name, origin(made))

@@ -375,3 +375,23 @@ def test_gradients_through_branches_and_loops_are_as_ever_while_checked(checked:
             tape.watch(x)
             y = f(x)
         assert (float(y), float(tape.gradient(y, x))) == (32.0, 64.0)
+
+
+def test_every_way_to_differentiate_names_the_operation(checked: None):
+    x = tf.constant([4.0, 0.0])
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        columns = tf.reshape(x, [2, 1])
+        y = tf.sqrt(columns)
+
+    def forward() -> None:
+        with tf.autodiff.ForwardAccumulator(x, tf.ones([2])):
+            tf.sqrt(x)
+
+    for derive in (
+        lambda: tape.gradient(y, x),
+        lambda: tape.jacobian(y, x),
+        lambda: tape.batch_jacobian(y, columns),
+        forward,
+    ):
+        assert "in the gradient of sqrt, written at" in message(derive)
