@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 
 from engine import devices
-from engine.dispatch import Primitive
+from engine.dispatch import Primitive, explain
 from engine.dtypes import bfloat16
+from engine.errors import OpError
 from engine.graph.graph import CONSTANT, PLACEHOLDER, VARIABLE, Graph, Node
+from engine.tensor import Tensor
 
 
 def _matrix_product(graph: Graph, node: Node) -> bool:
@@ -81,7 +83,8 @@ def source(graph: Graph) -> tuple[str, dict[str, Any]]:
     arguments = [f"v{number}" for number in graph.inputs]
     names: dict[str, Any] = {"np": np}
     constants = {node.outputs[0] for node in graph.nodes if node.op == CONSTANT}
-    lines = []
+    lines: list[str] = []
+    written: dict[int, Node] = {}  # line of the text -> node
 
     def name(number: int) -> str:
         return f"c{number}" if number in constants else f"v{number}"
@@ -105,12 +108,41 @@ def source(graph: Graph) -> tuple[str, dict[str, Any]]:
             )
             call = _call(graph, node, names, list(map(name, node.inputs)))
             lines.append(f"{left} = {call}{note}")
+            written[len(lines) + 1] = node
     results = map(name, graph.outputs)
     updates = [name(number) for _, number in graph.updates]
     lines.append(f"return [{', '.join(results)}], [{', '.join(updates)}]")
     safe = "".join(c if c.isalnum() else "_" for c in graph.name)
     head = f"def graph_{safe}({', '.join(arguments)}):"
+    names["__graph__"] = (graph, written)
     return "\n".join([head, *(f"    {line}" for line in lines)]) + "\n", names
+
+
+def located(error: Exception) -> Exception:
+    """An error of the generated code, as the user should see it: in words, with the user's own line.
+
+    The deepest generated function on the way to the error says which node was running, and its local
+    variables with which arrays.
+    """
+    place = error.__traceback__
+    found: Any = None
+    while place is not None:
+        if "__graph__" in place.tb_frame.f_globals:
+            found = place
+        place = place.tb_next
+    if found is None:
+        return error
+    graph, written = found.tb_frame.f_globals["__graph__"]
+    node = written.get(found.tb_lineno)
+    if node is None:
+        return error
+    if isinstance(error, (ValueError, TypeError, IndexError)) and not isinstance(error, OpError):
+        known = found.tb_frame.f_globals | found.tb_frame.f_locals
+        arrays = [known.get(f"v{n}", known.get(f"c{n}")) for n in node.inputs]
+        error = explain(node.primitive, tuple(map(Tensor, arrays)), node.attrs, error)
+    if node.line and not hasattr(error, "__notes__"):
+        error.add_note(f"{node.name} of {graph.name!r}, written at {node.line}")
+    return error
 
 
 def _value(array: Any) -> str:

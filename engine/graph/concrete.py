@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,13 +11,39 @@ import numpy as np
 from engine import nest
 from engine.dispatch import apply, context
 from engine.errors import InvalidArgumentError
-from engine.graph.codegen import compile_source
-from engine.graph.graph import CONSTANT, PLACEHOLDER, VARIABLE, Graph, SymbolicTensor
+from engine.graph.codegen import compile_source, located
+from engine.graph.graph import CONSTANT, PLACEHOLDER, VARIABLE, Graph, Node, SymbolicTensor
 from engine.graph.passes import Stages, optimize
 from engine.ops.creation import convert
 from engine.spec import TensorSpec
 from engine.tensor import Tensor, describe
 from engine.variable import Variable
+
+
+@dataclass(frozen=True)
+class Step:
+    """One operation that has run: its node, and the tensors that went in and came out."""
+
+    node: Node
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+
+    def __str__(self) -> str:
+        given = ", ".join(map(_valued, self.node.inputs, self.inputs))
+        made = ", ".join(_short(tensor) for tensor in self.outputs)
+        left = ", ".join(f"%{number}" for number in self.node.outputs)
+        return f"{left} = {self.node.op}({given}) = {made}"
+
+
+def _valued(number: int, tensor: Tensor) -> str:
+    return f"%{number} = {_short(tensor)}"
+
+
+def _short(tensor: Tensor) -> str:
+    """A few numbers in full, more as their shape."""
+    if isinstance(tensor, SymbolicTensor) or tensor.shape.num_elements() > 6:
+        return f"{tensor.dtype.name} {tensor.shape}"
+    return " ".join(str(tensor.numpy()).split())
 
 
 class ConcreteFunction:
@@ -75,6 +103,9 @@ class ConcreteFunction:
 
     def __call__(self, *args: Any) -> Any:
         """Runs the graph on tensors, one an input, in order."""
+        return self.call_flat(self._checked(args))
+
+    def _checked(self, args: tuple[Any, ...]) -> list[Tensor]:
         if len(args) != len(self.graph.inputs):
             raise TypeError(f"{self.name} takes {len(self.graph.inputs)} tensors, not {len(args)}.")
         tensors = []
@@ -85,7 +116,7 @@ class ConcreteFunction:
                     f"{self.name}: {spec} was expected, but {describe(tensor)} was given."
                 )
             tensors.append(tensor)
-        return self.call_flat(tensors)
+        return tensors
 
     def call_flat(self, tensors: list[Tensor]) -> Any:
         """Runs the graph. Under a tape or inside another trace, its operations run one by one instead."""
@@ -97,10 +128,11 @@ class ConcreteFunction:
             try:
                 with np.errstate(all="ignore"):
                     results, updates = self._run(*arrays)
-            except (ValueError, TypeError, IndexError):
-                # The generated code knows no shapes; run one by one, the operation that fails explains.
-                self._inline(tensors)
-                raise
+            except Exception as error:
+                readable = located(error)
+                if readable is error:
+                    raise
+                raise readable from error
             for place in self._unsure:
                 self.graph.updates[place][0]._check(Tensor(updates[place]), "assign")
             for (variable, _), array in zip(self.graph.updates, updates, strict=True):
@@ -109,8 +141,30 @@ class ConcreteFunction:
         leaves = [None if place is None else outputs[place] for place in self._places]
         return nest.pack_sequence_as(self._result, leaves)
 
+    def step(self, *args: Any) -> Iterator[Step]:
+        """Runs the program as it was written, node by node: after each operation you get its values.
+
+        Variables change when the last operation has run.
+
+        >>> import engine as tf
+        >>> f = tf.function(lambda a, b: a + b * a)
+        >>> a, b = tf.constant(2), tf.constant(3)
+        >>> for step in f.get_concrete_function(a, b).step(a, b):
+        ...     print(step)
+        %2 = multiply(%1 = 3, %0 = 2) = 6
+        %3 = add(%0 = 2, %2 = 6) = 8
+        """
+        yield from self._steps(self._checked(args))
+
     def _inline(self, tensors: list[Tensor]) -> list[Tensor]:
-        values: dict[int, Any] = dict(zip(self.graph.inputs, tensors, strict=True))
+        values: dict[int, Any] = {}
+        for _ in self._steps(tensors, values):
+            pass
+        return [values[number] for number in self.graph.outputs]
+
+    def _steps(self, tensors: list[Tensor], values: dict[int, Any] | None = None) -> Iterator[Step]:
+        values = {} if values is None else values
+        values.update(zip(self.graph.inputs, tensors, strict=True))
         for node in self.graph.nodes:
             if node.op == PLACEHOLDER:
                 continue
@@ -120,18 +174,18 @@ class ConcreteFunction:
                 values[node.outputs[0]] = node.payload.value()
             else:
                 assert node.primitive is not None
+                inputs = [values[n] for n in node.inputs]
                 try:
-                    made = apply(node.primitive, *(values[n] for n in node.inputs), **node.attrs)
+                    made = apply(node.primitive, *inputs, **node.attrs)
                 except Exception as error:
-                    error.add_note(f"{node.name} of {self.name!r}, written at {node.line}")
+                    if not hasattr(error, "__notes__"):
+                        error.add_note(f"{node.name} of {self.name!r}, written at {node.line}")
                     raise
-                for number, value in zip(
-                    node.outputs, made if isinstance(made, tuple) else (made,), strict=True
-                ):
-                    values[number] = value
+                outputs = made if isinstance(made, tuple) else (made,)
+                values.update(zip(node.outputs, outputs, strict=True))
+                yield Step(node, tuple(inputs), outputs)
         for variable, number in self.graph.updates:
             variable.assign(values[number])
-        return [values[number] for number in self.graph.outputs]
 
     def __repr__(self) -> str:
         return f"<ConcreteFunction {self.pretty_printed_signature()}>"
