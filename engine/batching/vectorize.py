@@ -16,7 +16,7 @@ from engine.dispatch import apply
 from engine.ops.complexes import conj
 from engine.ops.creation import convert, zeros
 from engine.ops.elementwise import ones_like
-from engine.ops.layout import broadcast_to, reshape, size, sizes, transpose
+from engine.ops.layout import broadcast_to, expand_dims, reshape, size, sizes, transpose
 from engine.ops.matrices import _UNDIAG
 from engine.ops.sequences import eye
 from engine.ops.slicing import getitem
@@ -99,8 +99,16 @@ def jacobian(tape: Any, target: Any, sources: Any, unconnected_gradients: str) -
     leaves = nest.flatten(sources)
     target, slopes = _below(tape, target, leaves)
     slopes = ones_like(y) if slopes is None else slopes
-    square = broadcast_to(zeros([], y.dtype), [count, count])  # takes no memory
-    seeds = reshape(apply(_UNDIAG, reshape(slopes, [count]), square, k=0), [count, *dims])
+    factors = _product_of_rows(tape, target, leaves)
+    if factors is None:
+        square = broadcast_to(zeros([], y.dtype), [count, count])  # takes no memory
+        seeds = reshape(apply(_UNDIAG, reshape(slopes, [count]), square, k=0), [count, *dims])
+    else:
+        target, right = factors
+        n, k = sizes(target)
+        blocks = reshape(expand_dims(slopes, 2) * transpose(conj(right)), [count, k])
+        own_row = reshape(eye(n, dtype=y.dtype), [n, 1, n, 1])
+        seeds = reshape(own_row * reshape(blocks, [n, dims[1], 1, k]), [count, n, k])
     rows = _rows(tape, target, leaves, seeds, count, unconnected_gradients, "jacobian")
     full = [
         None if row is None else reshape(row, [*dims, *sizes(convert(leaf))])
@@ -165,10 +173,24 @@ def _below(tape: Any, target: Any, leaves: list[Any]) -> tuple[Any, Tensor | Non
     return target, None if slopes is None else conj(slopes)
 
 
-def _entry(tape: Any, tensor: Tensor) -> Any:
+def _product_of_rows(tape: Any, target: Any, leaves: list[Any]) -> tuple[Tensor, Tensor] | None:
+    """The two matrices that the target is the product of, if only the first depends on anything.
+
+    Row i of the product depends on row i of the first alone: the jacobian has a block for each row, and
+    zeros elsewhere. The end of most networks is such a product.
+    """
+    entry = None if any(target is leaf for leaf in leaves) else _entry(tape, target)
+    if entry is None or entry[0].name != "matmul":
+        return None
+    _, _, (first, second), (a, b), output = entry
+    plain = len(output._dims) == 2 and len(a._dims) == 2 == len(b._dims)
+    return (a, b) if plain and first >= 0 and second < 0 else None
+
+
+def _entry(tape: Any, tensor: Any) -> Any:
     """The log's entry of the operation that made a tensor while this tape recorded; else None."""
     log = tape._log
-    place = log.position(tensor)
+    place = log.position(tensor) if isinstance(tensor, Tensor) else -1
     spans = tape._spans if not tape._recording else [*tape._spans, (tape._since, len(log.entries))]
     seen = any(start <= place < stop for start, stop in spans)
     return log.entries[place] if seen else None

@@ -28,6 +28,8 @@ PROGRAMS: dict[str, Any] = {
     "elementwise only": lambda x: tf.exp(tf.sin(x) * 2.0),
     "identity": lambda x: x,
     "matmul": lambda x: tf.tanh(x @ W + 1.0),
+    "two dense layers": lambda x: tf.tanh(tf.sin(x) @ W) @ W.T[:, :3] * 2.0,
+    "rows that mix before the product": lambda x: tf.exp((x - tf.reduce_mean(x, 0)) @ W),
     "matrix on the left": lambda x: tf.matmul(W.T, x, transpose_b=True),
     "matvec": lambda x: tf.linalg.matvec(x, X[0]),
     "its own product": lambda x: tf.matmul(x, x, transpose_b=True),
@@ -199,6 +201,17 @@ def test_a_complex_program_with_a_real_result():
         rows = [y[0], y[1]]
     expected = np.stack([tape.gradient(row, x).numpy() for row in rows])
     assert_close(tape.jacobian(y, x), expected, 1e-14)
+
+
+def test_a_complex_product():
+    x = tf.constant(X[:2] + 1j * X[1:], tf.complex128)
+    w = tf.constant(W + 2j * W[::-1], tf.complex128)
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        y = tf.matmul(x * x, w) * (1.0 - 2.0j)
+        elements = tf.unstack(tf.reshape(y, [-1]))
+    rows = np.stack([tape.gradient(e, x).numpy() for e in elements])
+    assert_close(tape.jacobian(y, x), rows.reshape(2, 2, 2, 4), 1e-14)
 
 
 def test_the_walk_is_as_long_for_many_elements_as_for_few():
