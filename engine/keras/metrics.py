@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from engine import dtypes
+from engine.dispatch import init_scope
 from engine.keras.lookup import find, snake_case
 from engine.keras.losses import FUNCTIONS
 from engine.ops.creation import convert, convert_like, zeros
@@ -23,13 +24,15 @@ class Metric:
         self.name = name or snake_case(type(self).__name__)
         self.dtype = dtypes.as_dtype(dtype)
         self.variables: list[Variable] = []
+        self._starts: list[Tensor] = []
 
     def add_variable(self, shape: Any, name: str) -> Variable:
         """A variable that starts, and restarts, at zero."""
-        variable = Variable(
-            lambda: zeros(shape, self.dtype), trainable=False, name=f"{self.name}/{name}"
-        )
+        with init_scope():
+            start = zeros(shape, self.dtype)
+        variable = Variable(start, trainable=False, name=f"{self.name}/{name}")
         self.variables.append(variable)
+        self._starts.append(start)
         return variable
 
     def update_state(self, *args: Any, **kwargs: Any) -> None:
@@ -42,8 +45,8 @@ class Metric:
 
     def reset_state(self) -> None:
         """Back to zero."""
-        for variable in self.variables:
-            variable.assign(zeros_like(variable))
+        for variable, start in zip(self.variables, self._starts, strict=True):
+            variable.assign(start)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Tensor:
         self.update_state(*args, **kwargs)
