@@ -137,6 +137,16 @@ from engine.ops.norms import clip_by_global_norm, clip_by_norm, norm, scalar_mul
 from engine.ops.ordering import argsort, searchsorted, sort, unique, unique_with_counts
 from engine.ops.padding import pad
 from engine.ops.printing import Assert, print
+from engine.ops.python_calls import (
+    executing_eagerly,
+    grad_pass_through,
+    group,
+    inside_function,
+    is_symbolic_tensor,
+    no_op,
+    numpy_function,
+    py_function,
+)
 from engine.ops.reduce import (
     argmax,
     argmin,
@@ -180,7 +190,15 @@ from engine.variable import IndexedSlices, Variable
 newaxis = None
 __version__ = "0.1.0"
 
-_LATER = ("autograph", "debugging", "keras", "math", "signal", "strings", "train")  # loaded when first used
+_LATER = (
+    "autograph",
+    "debugging",
+    "keras",
+    "math",
+    "signal",
+    "strings",
+    "train",
+)  # loaded when first used
 
 for _name in ("bitwise", "config", "errors", "linalg", "nest", "nn", "random"):
     errors.advise(globals()[_name].__name__, f"tf.{_name}")

@@ -39,5 +39,6 @@ random       draws from the global generator or a seed given to each call; Gener
 printing     print, Assert, strings.format
 functional   a function over the elements of a tensor: map_fn, scan, foldl, foldr
 candidates   classes drawn from very many, and the losses over them
+python_calls  Python inside a graph: py_function, numpy_function
 operators    gives Tensor and Variable the Python operators
 """

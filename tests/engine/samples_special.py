@@ -12,9 +12,11 @@ from typing import Any
 
 import numpy as np
 
+import engine as tf
 import engine.math  # its primitives, and those of signal, are declared when they are first used
-import engine.signal  # noqa: F401
-from tests.engine.cases import PAIRS, Case, binary, calls, draw, unary
+import engine.signal
+from engine.ops.python_calls import Call
+from tests.engine.cases import PAIRS, REAL_SHAPES, Case, binary, calls, draw, unary
 
 POINTS, WEIGHTS = np.polynomial.legendre.leggauss(200)
 EULER = 0.57721566490153286061
@@ -151,6 +153,16 @@ def _classes(count: int, unique: bool, part: int) -> Case:
     return Case(f"{attrs} [{part}]", (np.array([11, 5], np.int64), chances), attrs, None, part=part)
 
 
+def _called(shape: tuple[int, ...]) -> Case:
+    """A Python function of unknown shape, in whatever dtype it is called."""
+
+    def cube(x: tf.Tensor) -> list[tf.Tensor]:
+        return [tf.cast(x, tf.float64) ** 3]
+
+    call = Call(cube, (tf.TensorSpec(None, tf.float64),), "cube")
+    return Case(f"{shape}", (draw(shape),), {"call": call}, lambda x: x * x * x, part=0)
+
+
 TRIPLES: list[tuple[tuple[int, ...], ...]] = [
     ((2, 3), (2, 3), (2, 3)),
     ((), (), ()),
@@ -218,5 +230,6 @@ CASES: dict[str, list[Case]] = {
         for unique in (True, False)
         for part in (0, 1)
     ],
+    "py_function": [_called(shape) for shape in REAL_SHAPES],
     "spence": unary(each(spence), low=0.1, high=4),
 }

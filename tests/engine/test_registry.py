@@ -28,6 +28,7 @@ ALL = [(name, case) for name in NAMES for case in CASES[name]]
 # The shape of the result is a value of the input: only its rank can be known before.
 SHAPED_BY_VALUES = {
     "reshape_to", "broadcast_to_shape", "range", "repeated_positions", "unique_firsts", "where_true",
+    "py_function",
 }  # fmt: skip
 RANK_BY_SIZES = {"gather_nd"}  # how long an index is decides how many axes are left
 NEEDS_AN_AXIS = {
