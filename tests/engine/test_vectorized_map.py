@@ -257,3 +257,37 @@ def test_nothing_stays_alive_without_the_collector():
         assert [r() for r in seen] == [None]
     finally:
         gc.enable()
+
+
+def test_a_variable_takes_what_is_the_same_for_all_examples():
+    v, w = tf.Variable(0.0), tf.Variable(3.0)
+
+    def f(x: Any) -> Any:
+        with tf.GradientTape() as inner:
+            v.assign(w * 2.0)
+            y = v * w * x
+        return inner.gradient(y, w)
+
+    with tf.GradientTape() as outer:
+        outer.watch(w)
+        slopes = tf.vectorized_map(f, tf.constant([1.0, 10.0]))
+    assert numbers(slopes) == [6.0, 60.0]
+    assert v.numpy() == 6.0
+
+
+def test_variables_made_inside_keep_the_rule_of_the_function_around():
+    made: list[Any] = []
+
+    @tf.function
+    def f(x: Any) -> Any:
+        def one(row: Any) -> Any:
+            if len(made) != 1:
+                made.append(tf.Variable(2.0))
+            return row * made[0]
+
+        return tf.vectorized_map(one, x)
+
+    assert numbers(f(tf.constant([1.0, 2.0]))) == [2.0, 4.0]
+    made.clear()
+    with pytest.raises(ValueError, match="made a variable .* not its first"):
+        f(tf.constant([1.0, 2.0, 3.0]))
