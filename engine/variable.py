@@ -10,8 +10,10 @@ import itertools
 from typing import Any, NamedTuple, NoReturn
 
 from engine import dtypes
+from engine.devices import to_host
 from engine.dispatch import Log, context, init_scope
 from engine.errors import InvalidArgumentError
+from engine.formatting import values_text
 from engine.scopes import scoped
 from engine.spec import TensorShape, TensorSpec, compatible, show
 from engine.tensor import Reference, Tensor
@@ -298,7 +300,8 @@ class Variable:
         return Variable, (self.numpy(), self.trainable, self.name[:-2], self.dtype, self._dims)
 
     def __repr__(self) -> str:
-        values = repr(Tensor(self._array)).split("numpy=", 1)[1]
-        return (
-            f"<tf.Variable '{self.name}' shape={self.shape} dtype={self.dtype.name}, numpy={values}"
+        # While a function is traced, what the variable will hold when the graph runs is not known.
+        values = (
+            "" if context.tracing else f", numpy={values_text(to_host(self._array), exact=True)}"
         )
+        return f"<tf.Variable '{self.name}' shape={self.shape} dtype={self.dtype.name}{values}>"

@@ -108,9 +108,9 @@ class SymbolicTensor(Tensor):
         raise AttributeError(
             f"This tensor is symbolic: it stands for a value that the graph of {self.graph.name!r} will "
             "compute, and has no values while the function is traced. Inside a tf.function, .numpy(), "
-            "float() and int() do not work: use tensor operations, return the tensor and look at it "
-            "outside, or call tf.config.run_functions_eagerly(True) while debugging. Once the trace is over, "
-            "the tensor means nothing: return it instead of keeping it in a list, a global or self."
+            "float() and int() do not work: use tensor operations, look at the value at each run with "
+            "tf.print, return the tensor and look at it outside, or call "
+            "tf.config.run_functions_eagerly(True) while debugging."
         )
 
     @property

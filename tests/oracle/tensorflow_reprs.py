@@ -99,13 +99,15 @@ FORMATS = [
     ("", "tf.Variable(1.5)"),
 ]
 
-# Arguments and results of tensors inside a tf.function, which have no values yet.
+# Tensors and variables (`v`) inside a tf.function, which have no values yet.
 SYMBOLIC = [
     ("tf.TensorSpec([2], tf.float32, 'x')", "x"),
     ("tf.TensorSpec([None, 3], tf.int32, 'ids')", "x"),
     ("tf.TensorSpec([], tf.bool, 'flag')", "x"),
     ("tf.TensorSpec(None, tf.float32, 'x')", "x"),
     ("tf.TensorSpec([2], tf.string, 'words')", "x"),
+    ("tf.TensorSpec([2], tf.float32, 'x')", "v"),
+    ("tf.TensorSpec([2], tf.float32, 'x')", "[x, 1]"),
 ]
 
 # Arguments of tf.print, and of tf.strings.format.
@@ -211,11 +213,12 @@ def printed(arguments: str, tf: Any) -> str:
 def symbolic(spec: str, body: str, tf: Any) -> list[str]:
     """repr and str of a tensor while a function with one argument `x` is traced."""
     seen: list[str] = []
+    v = tf.Variable([1.0, 2.0], name="w")
 
     def traced(x: Any) -> Any:
-        found = eval(body, {"tf": tf, "x": x})
+        found = eval(body, {"tf": tf, "x": x, "v": v})
         seen.extend([repr(found), str(found)])
-        return found
+        return x
 
     tf.function(
         traced, input_signature=[evaluate(spec, tf)], autograph=False
