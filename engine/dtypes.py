@@ -71,6 +71,25 @@ class DType:
         return self.kind in ("float", "complex")
 
     @property
+    def is_numeric(self) -> bool:
+        """True for numbers: neither bool nor string."""
+        return self.kind not in ("bool", "string")
+
+    @property
+    def base_dtype(self) -> DType:
+        """The type itself: there are no reference types here, as there were in TensorFlow 1."""
+        return self
+
+    @property
+    def real_dtype(self) -> DType:
+        """The type of the real part: float32 for complex64, float64 for complex128, else the same."""
+        return {"complex64": float32, "complex128": float64}.get(self.name, self)
+
+    def is_compatible_with(self, other: Any) -> bool:
+        """Whether a tensor of the other type can stand where this one is wanted: only the same."""
+        return self is as_dtype(other)
+
+    @property
     def size(self) -> int:
         """Bytes for one element."""
         return self.as_numpy_dtype.itemsize

@@ -104,6 +104,50 @@ class TensorShape:
             raise ValueError(f"Shape {self} must have rank {rank}, but has rank {self.rank}.")
         return self
 
+    def with_rank_at_least(self, rank: int) -> TensorShape:
+        """This shape, checked to have `rank` axes or more, if its rank is known; ValueError otherwise."""
+        if self._dims is not None and len(self._dims) < rank:
+            raise ValueError(
+                f"Shape {self} must have rank {rank} or more, but has rank {self.rank}."
+            )
+        return self
+
+    def with_rank_at_most(self, rank: int) -> TensorShape:
+        """This shape, checked to have `rank` axes or less, if its rank is known; ValueError otherwise."""
+        if self._dims is not None and len(self._dims) > rank:
+            raise ValueError(
+                f"Shape {self} must have rank {rank} or less, but has rank {self.rank}."
+            )
+        return self
+
+    def most_specific_compatible_shape(self, other: Any) -> TensorShape:
+        """The shape that holds for both: None where their sizes differ, unknown if their ranks do."""
+        theirs = TensorShape(other)._dims
+        if self._dims is None or theirs is None or len(self._dims) != len(theirs):
+            return TensorShape(None)
+        pairs = zip(self._dims, theirs, strict=True)
+        return TensorShape([a if a == b else None for a, b in pairs])
+
+    def assert_has_rank(self, rank: int) -> None:
+        """Raises ValueError for another rank; an unknown one passes."""
+        self.with_rank(rank)
+
+    def assert_same_rank(self, other: Any) -> None:
+        """Raises ValueError for a rank other than that of `other`, if both are known."""
+        theirs = TensorShape(other)
+        if self.rank is not None and theirs.rank is not None and self.rank != theirs.rank:
+            raise ValueError(f"Shapes {self} and {theirs} must have the same rank.")
+
+    def assert_is_compatible_with(self, other: Any) -> None:
+        """Raises ValueError unless some tensor could have both shapes."""
+        if not self.is_compatible_with(other):
+            raise ValueError(f"Shapes {self} and {TensorShape(other)} are not compatible.")
+
+    def assert_is_fully_defined(self) -> None:
+        """Raises ValueError unless every size is known."""
+        if not self.is_fully_defined():
+            raise ValueError(f"Shape {self} has a size that is not known.")
+
     def __len__(self) -> int:
         if self._dims is None:
             raise ValueError("The rank of this shape is unknown, so it has no length.")

@@ -115,6 +115,9 @@ class Checkpoint:
         write_state(os.path.dirname(prefix), CheckpointState(prefix, [prefix]))
         return prefix
 
+    def sync(self) -> None:
+        """Waits until all is written. `save` and `write` have done that when they return."""
+
     def read(self, save_path: str | os.PathLike[str], options: Any = None) -> CheckpointLoadStatus:
         """Restores what `write` wrote; the same as `restore`."""
         return self.restore(save_path)

@@ -253,6 +253,9 @@ class CheckpointManager:
         names, times = list(self._kept), list(self._kept.values())
         write_state(self._directory, CheckpointState(names[-1], names, times, self._last_preserved))
 
+    def sync(self) -> None:
+        """Waits until all is written. `save` has done that when it returns."""
+
     def restore_or_initialize(self) -> str | None:
         """Restores the newest checkpoint and returns its name; without one calls `init_fn`, returns None."""
         newest = self.latest_checkpoint

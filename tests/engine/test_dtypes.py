@@ -82,3 +82,13 @@ def test_16_bit_floats_compute_in_their_own_precision():
         assert tape.gradient(y, x).numpy().astype(float).tolist() == [2.0, 4.0]
         traced = tf.function(lambda t: t @ t)
         assert traced(tf.ones([2, 2], name)).dtype == name
+
+
+def test_the_real_part_and_what_is_numeric():
+    assert tf.complex64.real_dtype is tf.float32 and tf.complex128.real_dtype is tf.float64
+    assert tf.int8.real_dtype is tf.int8 is tf.int8.base_dtype
+    assert [d.name for d in tf.dtypes.ALL if not d.is_numeric] == ["bool", "string"]
+    assert tf.float32.is_compatible_with(np.float32) and not tf.float32.is_compatible_with(
+        "float64"
+    )
+    assert tf.dtypes.complex is tf.complex

@@ -120,3 +120,28 @@ def test_axes_count_from_either_end():
             tf.errors.InvalidArgumentError, match=f"f: axis {axis}.*rank 3.*-3 to 2"
         ):
             spec.normalize_axis(axis, 3, "f")
+
+
+def test_a_rank_or_size_can_be_asked_for():
+    shape, unknown = tf.TensorShape([None, 3]), tf.TensorShape(None)
+    assert shape.with_rank_at_least(2) == shape == shape.with_rank_at_most(2)
+    assert unknown.with_rank_at_least(2).rank is None and unknown.with_rank_at_most(2).rank is None
+    shape.assert_has_rank(2), shape.assert_same_rank([1, 1]), shape.assert_same_rank(unknown)
+    shape.assert_is_compatible_with([5, 3]), tf.TensorShape([2]).assert_is_fully_defined()
+    for wrong, says in (
+        (lambda: shape.with_rank_at_least(3), "rank 3 or more, but has rank 2"),
+        (lambda: shape.with_rank_at_most(1), "rank 1 or less, but has rank 2"),
+        (lambda: shape.assert_has_rank(1), "must have rank 1"),
+        (lambda: shape.assert_same_rank([1]), "the same rank"),
+        (lambda: shape.assert_is_compatible_with([5, 4]), "not compatible"),
+        (lambda: shape.assert_is_fully_defined(), "not known"),
+    ):
+        with pytest.raises(ValueError, match=says):
+            wrong()
+
+
+def test_the_shape_that_holds_for_two():
+    both = tf.TensorShape([2, 3]).most_specific_compatible_shape([2, 4])
+    assert both.as_list() == [2, None]
+    assert tf.TensorShape([2]).most_specific_compatible_shape([2, 4]).rank is None
+    assert tf.TensorShape(None).most_specific_compatible_shape([2]).rank is None
