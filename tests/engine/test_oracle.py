@@ -15,6 +15,7 @@ import pytest
 import engine as tf
 from engine import dispatch
 from engine.dispatch import NOT_DIFFERENTIABLE, Log, registry
+from engine.ops.gamma import random_gamma_grad
 from tests.engine.oracle import assert_close
 from tests.oracle.case import Case, Framework, Results, decode, read, run
 from tests.oracle.cases import CASES
@@ -121,7 +122,8 @@ def derive(f: Any, inputs: Any, weigh: Any, pulls: Any, orders: int) -> Results:
     return Results(values, found, [array(g) for g in second])
 
 
-ENGINE = Framework({"tf": tf, "inf": float("inf"), "nan": float("nan")}, tensor, array, derive)
+NAMES = {"tf": tf, "inf": float("inf"), "random_gamma_grad": random_gamma_grad}
+ENGINE = Framework(NAMES, tensor, array, derive)
 
 
 @functools.cache

@@ -175,13 +175,34 @@ def test_streams_of_neighbouring_seeds_do_not_depend_on_each_other(kind: str):
         assert abs(correlation) * math.sqrt(2000 - lag) < ERRORS, f"lag {lag}: {correlation}"
 
 
+@pytest.mark.parametrize("alpha", [0.3, 1.0, 2.5, 30.0])
+def test_gradients_of_gamma_draws_are_those_of_the_moments(alpha: float):
+    """The mean alpha/rate and E[x^2] = alpha (alpha + 1) / rate^2, differentiated by each parameter."""
+    tf.random.set_seed(SEED)
+    a, rate = tf.fill([DRAWS], tf.constant(alpha, tf.float64)), tf.constant(2.0, tf.float64)
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch([a, rate])
+        x = tf.random.gamma([], a, tf.fill([DRAWS], rate), tf.float64)
+        square = x * x
+    each = tape.gradient(x, a).numpy()
+    of_squares = tape.gradient(square, a).numpy()
+    assert (each > 0).all() and each.shape == (DRAWS,)
+    for found, expected in ((each, 1 / 2), (of_squares, (2 * alpha + 1) / 4)):
+        error = found.std() / math.sqrt(DRAWS)
+        assert abs(found.mean() - expected) < ERRORS * error, (found.mean(), expected)
+    by_rate = tape.gradient(x, rate).numpy() / DRAWS
+    assert abs(by_rate + alpha / 4) < ERRORS * math.sqrt(alpha / 16 / DRAWS)
+
+
 DRAWING = {
+    "fixed_unigram_candidate_sampler", "log_uniform_candidate_sampler", "uniform_candidate_sampler",
+    "stateless_parameterized_truncated_normal",
     "categorical", "gamma", "normal", "poisson", "shuffle", "split", "stateless_binomial",
     "stateless_categorical", "stateless_gamma", "stateless_normal", "stateless_poisson",
     "stateless_shuffle", "stateless_truncated_normal", "stateless_uniform", "truncated_normal", "uniform",
 }  # fmt: skip
 OTHERS = {  # of tf.random, these draw nothing or one number
-    "Generator", "fold_in", "get_global_generator", "set_global_generator", "set_seed",
+    "Generator", "experimental", "fold_in", "get_global_generator", "set_global_generator", "set_seed",
 }  # fmt: skip
 
 

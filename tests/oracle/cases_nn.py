@@ -13,6 +13,15 @@ BINARY = lit([[0.0, 1.0, 0.25], [1.0, 0.5, 0.0]])
 LABELS = {"second": "TensorFlow leaves out that the labels are differentiated too"}
 MEAN = {"second": "TensorFlow takes the mean within the variance for a constant"}
 
+
+def _drawn(true_counts: str) -> str:
+    """Drawn classes, and how often the true ones and the drawn ones were to be expected."""
+    return (
+        f"(tf.constant([0, 3, 1], tf.int64), tf.constant({true_counts}, tf.float64), "
+        "tf.constant([0.9, 0.4, 0.1], tf.float64))"
+    )
+
+
 CASES: list[Case] = [
     row("tf.nn.softmax(a)", real(2, 3), torch="torch.softmax(a, -1)"),
     row("tf.nn.softmax(a, axis=0)", real(3, 2), torch="torch.softmax(a, 0)"),
@@ -55,6 +64,18 @@ CASES: list[Case] = [
     row("tf.nn.normalize_moments(a, b, c, None)", real(low=3, high=4), real(3), real(3, low=5, high=9)),
     row("tf.nn.embedding_lookup(a, [[3, 0], [3, 1]])", real(4, 2),
         torch="F.embedding(torch.tensor([[3, 0], [3, 1]]), a)"),
+    # With classes that were drawn before: 0, 3 and 1, of which two are true ones of an example.
+    *(
+        row(f"tf.nn.{name}(a, b, {labels}, c, 3, 5, {true}, {drawn}{options})",
+            real(5, 2), real(5), real(2, 2))
+        for name in ("nce_loss", "sampled_softmax_loss")
+        for options in ("", ", remove_accidental_hits=True", ", remove_accidental_hits=False")
+        for true, labels, drawn in (
+            (1, "tf.constant([[3], [2]], tf.int64)", _drawn("[[0.4], [0.7]]")),
+            (2, "tf.constant([[3, 1], [2, 0]], tf.int64)", _drawn("[[0.4, 0.1], [0.7, 0.9]]")),
+        )
+    ),
+    row("tf.nn.compute_accidental_hits([[1, 5], [7, 0]], tf.constant([7, 1, 3, 5], tf.int64), 2)"),
     row("tf.debugging.check_numerics(a, 'a')", real(2, 3), torch="a.clone()"),
     row("tf.nn.dropout(a, 0.0)", real(2, 3), torch="F.dropout(a, 0.0)"),
 ]  # fmt: skip

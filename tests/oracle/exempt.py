@@ -6,6 +6,7 @@ from __future__ import annotations
 # derivatives that are recorded, their own derivatives in none. Finite differences judge those.
 NO_WITNESS: dict[str, str] = {
     "igamma_derivative": "neither framework differentiates the derivative by a again",
+    "random_gamma": "no two frameworks draw alike; its derivative, random_gamma_grad, is recorded",
     "max_pool_pick": "stands in second derivatives; only a third flows through it",
 }
 

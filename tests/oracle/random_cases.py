@@ -69,6 +69,20 @@ def truncated_normal(mean: float, stddev: float) -> Distribution:
     )  # fmt: skip
 
 
+def between(mean: float, stddev: float, low: float, high: float) -> Distribution:
+    """A normal distribution, cut off at two limits (Johnson, Kotz and Balakrishnan, vol. 1, 13.10)."""
+    a, b = (low - mean) / stddev, (high - mean) / stddev
+    inside = _share(b) - _share(a)
+    m1 = (_phi(a) - _phi(b)) / inside
+    m2 = 1 + (a * _phi(a) - b * _phi(b)) / inside
+    m3 = 2 * m1 + (a * a * _phi(a) - b * b * _phi(b)) / inside  # moments of (x - mean) / stddev
+    return Distribution(
+        mean + stddev * m1, stddev**2 * (m2 - m1**2), stddev**3 * (m3 - 3 * m1 * m2 + 2 * m1**3),
+        lambda x: _phi((x - mean) / stddev) / stddev / inside, low, high,
+        lambda x: min(max((_share((x - mean) / stddev) - _share(a)) / inside, 0.0), 1.0),
+    )  # fmt: skip
+
+
 def gamma(alpha: float, rate: float) -> Distribution:
     """For alpha = 0.5, 1, 1.5, ...: P(a + 1, x) = P(a, x) - x^a exp(-x) / gamma(a + 1)."""
 
@@ -187,6 +201,22 @@ DRAWN: list[Draw] = [
     Draw(f"{_G}.truncated_normal([n], 0.5, 2.0)", truncated_normal(0.5, 2)),
     Draw(f"{_G}.binomial([n], 20.0, 0.7)", binomial(20, 0.7)),
     Draw(f"{_G}.make_seeds(n)[0] % 256", _BYTE),
+    *(
+        Draw(
+            f"tf.random.stateless_parameterized_truncated_normal([n], [1, 2], {m}, {s}, {a}, {b})",
+            between(m, s, a, b),
+        )
+        for m, s, a, b in ((10.0, 3.0, 9.0, 12.0), (0.0, 1.0, 1.5, 4.0), (0.0, 1.0, -3.0, -2.0))
+    ),
+    Draw("tf.random.uniform_candidate_sampler([[0]], 1, n, False, 10)[0]", integers(0, 10)),
+    Draw(
+        "tf.random.log_uniform_candidate_sampler([[0]], 1, n, False, 20)[0]",
+        classes([math.log(math.log1p(1 / (k + 1))) for k in range(20)]),
+    ),
+    Draw(
+        "tf.random.fixed_unigram_candidate_sampler([[0]], 1, n, False, 3, unigrams=[1.0, 2.0, 5.0])[0]",
+        classes([math.log(k) for k in (1, 2, 5)]),
+    ),
     # Parameters that are tensors: draws for each element of them.
     Draw("tf.reshape(tf.random.gamma([n // 2], [2.0, 2.0]), [-1])", gamma(2, 1)),
     Draw("tf.reshape(tf.random.poisson([n // 2], [3.0, 3.0]), [-1])", poisson(3)),

@@ -68,7 +68,11 @@ def _framework() -> Framework:
             return Results(values, found, None, f"{type(error).__name__}: {error}"[:200])
         return Results(values, found, [array(g) for g in second])
 
-    return Framework({"tf": tf, "inf": float("inf"), "nan": float("nan")}, tensor, array, derive)
+    def random_gamma_grad(alpha: Any, sample: Any) -> Any:
+        return tf.raw_ops.RandomGammaGrad(alpha=alpha, sample=sample)
+
+    names = {"tf": tf, "inf": float("inf"), "random_gamma_grad": random_gamma_grad}
+    return Framework(names, tensor, array, derive)
 
 
 def main() -> int:

@@ -60,7 +60,7 @@ def _framework() -> Framework:
         ]
         return Results(values, found, [array(g) for g in made])
 
-    names = {"torch": torch, "F": F, "inf": float("inf"), "nan": float("nan")}
+    names = {"torch": torch, "F": F, "inf": float("inf")}
     return Framework(names, tensor, array, derive)
 
 
