@@ -102,6 +102,10 @@ class Variable:
         """The shape every value fits; sizes may be None."""
         return TensorShape(self._dims)
 
+    def get_shape(self) -> TensorShape:
+        """The same as `.shape`."""
+        return self.shape
+
     @property
     def ndim(self) -> int:
         """The rank."""
@@ -222,6 +226,26 @@ class Variable:
     ) -> Variable:
         """Subtracts from rows, given as tf.IndexedSlices(values, indices)."""
         return self._scatter_rows("tensor_scatter_nd_sub", sparse_delta)
+
+    def scatter_mul(
+        self, sparse_delta: Any, use_locking: bool = False, name: Any = None
+    ) -> Variable:
+        """Multiplies rows, given as tf.IndexedSlices(values, indices)."""
+        return self._store(self.value() * self._factors(sparse_delta), "scatter_mul")
+
+    def scatter_div(
+        self, sparse_delta: Any, use_locking: bool = False, name: Any = None
+    ) -> Variable:
+        """Divides rows, given as tf.IndexedSlices(values, indices)."""
+        return self._store(self.value() / self._factors(sparse_delta), "scatter_div")
+
+    def _factors(self, delta: Any) -> Tensor:
+        """What each row is multiplied by: the product of all that is meant for it, or 1."""
+        from engine.ops.creation import convert_like
+        from engine.ops.segments import unsorted_segment_prod
+
+        factors = convert_like(delta.values, self)
+        return unsorted_segment_prod(factors, delta.indices, self.shape[0])
 
     def scatter_max(
         self, sparse_delta: Any, use_locking: bool = False, name: Any = None

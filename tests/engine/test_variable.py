@@ -155,3 +155,19 @@ def test_a_variable_cannot_start_from_a_value_that_is_not_known_yet():
 
     with pytest.raises(ValueError, match="known now"):
         f(tf.constant(1.0))
+
+
+def test_rows_are_multiplied_and_divided():
+    v = tf.Variable([[1.0, 2.0], [3.0, 4.0]])
+    v.scatter_mul(tf.IndexedSlices([[10.0, 10.0]], [1]))
+    v.scatter_div(tf.IndexedSlices([[2.0, 4.0]], [0]))
+    assert v.numpy().tolist() == [[0.5, 0.5], [30.0, 40.0]]
+    twice = tf.Variable([1, 2]).scatter_mul(tf.IndexedSlices([2, 3], [0, 0]))  # as TensorFlow does
+    assert twice.numpy().tolist() == [6, 2] and twice.get_shape() == twice.shape
+
+
+def test_assigning_accepts_what_tensorflow_accepts():
+    v = tf.Variable(1.0, trainable=None)
+    assert v.trainable
+    assert v.assign(2.0, use_locking=True, name="a", read_value=False) is v
+    assert v.assign_add(1.0, False, "b").assign_sub(2.0, read_value=True).numpy() == 1.0
