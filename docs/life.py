@@ -1,0 +1,67 @@
+"""Writes docs/life_of_a_function.md: one function from Python to compiled source, pass by pass.
+
+    python -m docs.life
+
+Every listing on that page is what the engine prints.
+"""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+import engine as tf
+from docs.simple_math import simple_math
+from engine.graph.passes import PASSES
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs" / "life_of_a_function.md"
+COMMAND = "python -m docs.life"
+
+
+def _fence(text: str, language: str = "") -> str:
+    return f"```{language}\n{text.rstrip()}\n```"
+
+
+def page() -> str:
+    """The text of the page."""
+    a, b = tf.constant([1.0, 2.0]), tf.constant([10.0, 20.0])
+    concrete = simple_math.get_concrete_function(a, b)
+    parts = [
+        "# The life of a function",
+        f"Written by `{COMMAND}`; every listing is what the engine prints. The code is "
+        "[docs/simple_math.py](simple_math.py), the compiler [engine/graph/](../engine/graph).",
+        "## 1. Python",
+        _fence(inspect.getsource(simple_math.python_function), "python"),
+        "It computes `a + b * a`, the field's best known example, in a roundabout way, so that each pass finds something to do.",
+        "## 2. The trace: `concrete.graph`",
+        "Python runs once, with symbolic tensors that have a dtype and a shape but no value. Each operation "
+        "writes a line. What no result depends on (`tf.exp(a)`) is dropped at once.",
+        _fence(str(concrete.graph)),
+        "Gradients are taken of this program. The passes below make another one, which only computes.",
+        "## 3. The passes: `concrete.passes`",
+        _fence(str(concrete.passes)),
+        "Each pass is a function from a graph to a graph, in a file of its own under "
+        "[engine/graph/passes/](../engine/graph/passes). They take turns until none changes anything, and "
+        "every result is verified. All of them keep every bit of every result: a graph computes what eager "
+        "code computes, with the same rounding.",
+    ]
+    for stage in concrete.passes:
+        step = next(step for step in PASSES if step.__name__ == stage.name)
+        said = (inspect.getdoc(inspect.getmodule(step)) or "").splitlines()[0]
+        parts += [f"### {stage.name}", said, _fence(str(stage.after))]
+    parts += [
+        "## 4. The generated source: `concrete.source`",
+        "The last program as straight-line Python on arrays, with the line of yours each line comes from. "
+        "This is what a call runs.",
+        _fence(concrete.source, "python"),
+        "## 5. Step by step: `concrete.step(a, b)`",
+        "The program as it was written, one operation at a time, for `a = [1, 2]` and `b = [10, 20]`:",
+        _fence("\n".join(map(str, concrete.step(a, b)))),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
+    print(f"{PAGE.relative_to(ROOT)} is written.")
