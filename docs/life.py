@@ -33,7 +33,8 @@ def page() -> str:
         "[docs/simple_math.py](simple_math.py), the compiler [engine/graph/](../engine/graph).",
         "## 1. Python",
         _fence(inspect.getsource(simple_math.python_function), "python"),
-        "It computes `a + b * a`, the field's best known example, in a roundabout way, so that each pass finds something to do.",
+        "It computes `a + b * a`, the field's best known example, in a roundabout way, so that each pass finds "
+        "something to do.",
         "## 2. The trace: `concrete.graph`",
         "Python runs once, with symbolic tensors that have a dtype and a shape but no value. Each operation "
         "writes a line. What no result depends on (`tf.exp(a)`) is dropped at once.",
@@ -46,7 +47,10 @@ def page() -> str:
         "every result is verified. All of them keep every bit of every result: a graph computes what eager "
         "code computes, with the same rounding.",
     ]
-    for stage in concrete.passes:
+    for number, stage in enumerate(concrete.passes):
+        if stage.name in [earlier.name for earlier in concrete.passes[:number]]:
+            parts += [f"### {stage.name}, again", _fence(str(stage.after))]
+            continue
         step = next(step for step in PASSES if step.__name__ == stage.name)
         said = (inspect.getdoc(inspect.getmodule(step)) or "").splitlines()[0]
         parts += [f"### {stage.name}", said, _fence(str(stage.after))]

@@ -77,6 +77,7 @@ LAWS = [
     ("folded", lambda x: x + tf.sqrt(tf.constant(4.0)) * 2.0, HARD, ["add"]),
     ("folded by shape", lambda x: x * tf.cast(tf.size(x), tf.float32), ROWS, ["multiply"]),
     ("ones like", lambda x: x + tf.ones_like(x) * 2.0, ROWS, ["add"]),
+    ("times ones like", lambda x: x * tf.ones_like(x), HARD, []),
     ("computed twice", lambda x: tf.exp(x) + tf.exp(x), HARD, ["exp", "add"]),
     ("commuted", lambda x: (x + 2.0) * (2.0 + x), HARD, ["add", "multiply"]),
     ("not commuted", lambda x: (x - 2.0) * (2.0 - x), HARD, ["subtract", "subtract", "multiply"]),

@@ -32,6 +32,11 @@ def _fold(writer: Rewriter, node: Node) -> int | None:
     if primitive.stateful or node.op == "broadcast_to":  # a view costs nothing, copies do
         return None
     spec = writer.specs[node.outputs[0]]
+    if node.op == "fill_like" and spec.shape.is_fully_defined() and spec.dims:
+        # One number, stretched: then laws such as x * 1 = x can see it.
+        scalar = Tensor(devices.place(np.zeros((), spec.dtype.as_numpy_dtype)))
+        one = writer.new_constant(run_eagerly(primitive, (scalar,), node.attrs))
+        return writer.emit("broadcast_to", one, shape=tuple(spec.dims))
     if not spec.shape.is_fully_defined() or element_count(spec.dims) > MOST_ELEMENTS:  # type: ignore[arg-type]
         return None
     if node.op in ("shape", "size", "fill_like") and writer.static(node.inputs[0]):
