@@ -110,8 +110,19 @@ SYMBOLIC = [
     ("tf.TensorSpec([2], tf.float32, 'x')", "[x, 1]"),
 ]
 
+# Without the smallest of all numbers, below 1.2e-38: TensorFlow prints them as 0.
+_MANY = "np.random.default_rng(3).normal(size=74) * 10.0 ** np.arange(-36, 38)"
+_FEW = "np.random.default_rng(4).normal(size=40) * 10.0 ** np.linspace(-4, 4, 40)"
+
 # Arguments of tf.print, and of tf.strings.format.
 PRINTS = [
+    f"tf.constant({_MANY}), summarize=-1",
+    f"tf.constant({_MANY}, tf.float32), summarize=-1",
+    f"tf.cast({_MANY}, tf.bfloat16), summarize=-1",
+    f"tf.cast({_FEW}, tf.float16), summarize=-1",
+    "tf.constant([0.0, 1.1754944e-38, 3.4028235e38, 16777216.0, 16777217.0, 0.1, 1e6, 123456.7])",
+    "tf.constant([0.0, 2.2250738585072014e-308, 1.7976931348623157e308, 2.0**53, 1e15, 1e16, "
+    "0.1, 123456789.123456789], tf.float64), summarize=-1",
     "tf.constant(1.0)",
     "tf.constant(1.1)",
     "tf.constant(1 / 3)",
