@@ -21,6 +21,12 @@ BODIES = [
 ]
 
 CASES: list[Case] = [
+    row("tf.grad_pass_through(tf.round)(a)", real(2, 3), torch="a + (torch.round(a) - a).detach()"),
+    row("tf.py_function(lambda x: x * tf.sin(x), [a], tf.float64)", real(2, 3), torch="a * torch.sin(a)",
+        differs={"second": "TensorFlow has none and gives 0"}),
+    row("tf.function(lambda x: tf.py_function(lambda y: y * tf.sin(y), [x], tf.float64), autograph=False)(a)",
+        real(2, 3), torch="a * torch.sin(a)", orders=1),
+    row("tf.numpy_function(lambda x: x * 2.0, [a], tf.float64)", real(2, 3)),
     row("tf.custom_gradient(lambda x: (tf.exp(x), lambda dy: dy * 2.0 * x))(a)", real(2, 3)),
     row("tf.recompute_grad(lambda x: tf.sin(x) * x)(a)", real(2, 3), torch="torch.sin(a) * a", orders=1),
     row("tf.vectorized_map(lambda x: x * tf.reduce_sum(x), a)", real(3, 2),

@@ -16,8 +16,13 @@ NOT_RECORDED: dict[str, str] = {
     "tf.Assert": _NO_NUMBERS,
     "tf.as_dtype": _NO_NUMBERS,
     "tf.device": _NO_NUMBERS,
+    "tf.executing_eagerly": _NO_NUMBERS,
     "tf.get_static_value": "TensorFlow has it in another place; it gives what was put in",
+    "tf.group": _NO_NUMBERS,
     "tf.init_scope": _NO_NUMBERS,
+    "tf.inside_function": _NO_NUMBERS,
+    "tf.is_symbolic_tensor": _NO_NUMBERS,
     "tf.name_scope": _NO_NUMBERS,
+    "tf.no_op": _NO_NUMBERS,
     "tf.print": _NO_NUMBERS,
 }
