@@ -117,6 +117,17 @@ def test_an_interval_of_steps(tmp_path):
     assert third.save() is not None
 
 
+def test_a_manager_goes_on_from_what_a_checkpoint_saved_itself(tmp_path):
+    checkpoint = tf.train.Checkpoint(v=tf.Variable(2.0))
+    checkpoint.save(tmp_path / "own")
+    manager = tf.train.CheckpointManager(checkpoint, tmp_path, max_to_keep=1)
+    assert names(manager.checkpoints) == ["own-1"]
+    manager.save()
+    assert names(manager.checkpoints) == ["ckpt-2"]
+    assert tf.train.load_variable(tmp_path, "v/.ATTRIBUTES/VARIABLE_VALUE") == 2.0
+    checkpoint.sync(), manager.sync()
+
+
 def test_a_number_of_ones_own(tmp_path):
     manager = made(tmp_path, 2)
     assert names([manager.save(7), manager.save(tf.constant(9)), manager.save()]) == [
@@ -249,6 +260,23 @@ def test_a_writer_killed_anywhere_leaves_a_whole_checkpoint(tmp_path, target, ca
     left = [name for name in files(tmp_path) if name.startswith(".")]
     assert left == []  # what the killed one had begun is gone
     assert tf.train.latest_checkpoint(tmp_path) == str(tmp_path / f"ckpt-{number}")
+
+
+def test_what_another_process_is_writing_is_left_alone(tmp_path, monkeypatch):
+    begun = [tmp_path / f".ckpt-1.npz.{process}-0.tmp" for process in (os.getpid(), 1, 2**22 + 7)]
+    for path in begun:
+        path.write_bytes(b"")
+
+    def ask(process: int, signal: int) -> None:
+        assert signal == 0
+        if process == 1:
+            raise PermissionError  # it runs, as somebody else's
+        if process != os.getpid():
+            raise ProcessLookupError
+
+    monkeypatch.setattr(os, "kill", ask)
+    made(tmp_path).save()
+    assert [path.exists() for path in begun] == [True, True, False]
 
 
 def test_a_write_that_fails_leaves_nothing(tmp_path, monkeypatch):
