@@ -98,6 +98,7 @@ from engine.ops.segments import (
     unsorted_segment_sqrt_n,
     unsorted_segment_sum,
 )
+from engine.ops.sobol import sobol_sample
 from engine.ops.special import (
     acos,
     acosh,

@@ -40,5 +40,7 @@ printing     print, Assert, strings.format
 functional   a function over the elements of a tensor: map_fn, scan, foldl, foldr
 candidates   classes drawn from very many, and the losses over them
 python_calls  Python inside a graph: py_function, numpy_function
+isotonic     the nearest falling sequence
+sobol        quasi-random points
 operators    gives Tensor and Variable the Python operators
 """

@@ -27,7 +27,7 @@ from engine.ops.elementwise import (
     zeros_like,
 )
 from engine.ops.indexing import gather
-from engine.ops.layout import expand_dims, squeeze
+from engine.ops.layout import expand_dims, sizes, squeeze
 from engine.ops.reduce import reduce_sum
 from engine.ops.special import multiply_no_nan
 from engine.spec import TensorSpec, compatible, show
@@ -223,3 +223,31 @@ def l2_loss(t: Any, name: str | None = None) -> Tensor:
             f"l2_loss works on floating-point tensors, but {describe(x)} was given."
         )
     return reduce_sum(square(x)) * 0.5
+
+
+def compute_average_loss(
+    per_example_loss: Any, sample_weight: Any = None, global_batch_size: Any = None
+) -> Tensor:
+    """The sum of weighted losses over `global_batch_size`, by default the size of the first axis.
+
+    For loops that see a part of a batch at a time: the parts' averages add up to the batch's.
+
+    >>> compute_average_loss([1.0, 3.0], sample_weight=[1.0, 0.5]).numpy().item()
+    1.25
+    """
+    losses = convert(per_example_loss)
+    if not losses.ndim:
+        raise ValueError("compute_average_loss: one loss an example was expected, not a scalar.")
+    if sample_weight is not None:
+        losses = losses * cast(convert(sample_weight), losses.dtype)
+    count = sizes(losses)[0] if global_batch_size is None else global_batch_size
+    return reduce_sum(losses) / cast(convert(count), losses.dtype)
+
+
+def scale_regularization_loss(regularization_loss: Any) -> Tensor:
+    """The sum of regularisation losses. There is one replica to share it among, so it is not scaled.
+
+    >>> scale_regularization_loss([1.0, 2.0]).numpy().item()
+    3.0
+    """
+    return reduce_sum(regularization_loss)

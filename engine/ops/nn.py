@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from engine import dtypes
@@ -40,11 +41,14 @@ from engine.ops.convolution_transpose import (
 from engine.ops.creation import convert, convert_like, is_symbolic
 from engine.ops.elementwise import cast, relu, rsqrt, sigmoid, softplus, tanh, where, zeros_like
 from engine.ops.indexing import gather
+from engine.ops.isotonic import isotonic_regression
 from engine.ops.joining import concat
 from engine.ops.layout import broadcast_to, reshape, sizes
 from engine.ops.losses import (
+    compute_average_loss,
     l2_loss,
     log_poisson_loss,
+    scale_regularization_loss,
     sigmoid_cross_entropy_with_logits,
     softmax_cross_entropy_with_logits,
     sparse_softmax_cross_entropy_with_logits,
@@ -81,15 +85,16 @@ from engine.tensor import Tensor
 
 __all__ = [
     "atrous_conv2d", "atrous_conv2d_transpose", "avg_pool", "avg_pool1d", "avg_pool2d", "avg_pool3d",
-    "batch_normalization", "bias_add", "compute_accidental_hits", "conv1d", "conv1d_transpose",
-    "conv2d", "conv2d_transpose", "conv3d", "conv3d_transpose", "conv_transpose", "convolution",
-    "crelu", "depth_to_space", "depthwise_conv2d", "dilation2d", "dropout", "elu", "embedding_lookup",
-    "erosion2d", "gelu", "in_top_k", "l2_loss", "l2_normalize", "leaky_relu",
-    "local_response_normalization", "log_poisson_loss", "log_sigmoid", "log_softmax", "lrn",
-    "max_pool", "max_pool1d", "max_pool2d", "max_pool3d", "max_pool_with_argmax", "moments",
-    "nce_loss", "normalize_moments", "pool", "relu", "relu6", "sampled_softmax_loss", "selu",
-    "separable_conv2d", "sigmoid", "sigmoid_cross_entropy_with_logits", "silu", "softmax",
-    "softmax_cross_entropy_with_logits", "softplus", "softsign", "space_to_batch", "space_to_depth",
+    "batch_normalization", "bias_add", "compute_accidental_hits", "compute_average_loss", "conv1d",
+    "conv1d_transpose", "conv2d", "conv2d_transpose", "conv3d", "conv3d_transpose", "conv_transpose",
+    "convolution", "crelu", "depth_to_space", "depthwise_conv2d", "dilation2d", "dropout", "elu",
+    "embedding_lookup", "erosion2d", "gelu", "in_top_k", "isotonic_regression", "l2_loss",
+    "l2_normalize", "leaky_relu", "local_response_normalization", "log_poisson_loss", "log_sigmoid",
+    "log_softmax", "lrn", "max_pool", "max_pool1d", "max_pool2d", "max_pool3d", "max_pool_with_argmax",
+    "moments", "nce_loss", "normalize_moments", "pool", "relu", "relu6", "sampled_softmax_loss",
+    "scale_regularization_loss", "selu", "separable_conv2d", "sigmoid",
+    "sigmoid_cross_entropy_with_logits", "silu", "softmax", "softmax_cross_entropy_with_logits",
+    "softplus", "softsign", "space_to_batch", "space_to_depth",
     "sparse_softmax_cross_entropy_with_logits", "sufficient_statistics", "swish", "tanh", "top_k",
     "weighted_cross_entropy_with_logits", "weighted_moments", "zero_fraction",
 ]  # fmt: skip
@@ -163,6 +168,11 @@ def dropout(
     >>> sorted(set(dropout([1.0] * 100, 0.75).numpy().tolist()))
     [0.0, 4.0]
     """
+    return drop(x, rate, noise_shape, lambda shape: random.uniform(shape, seed=seed))
+
+
+def drop(x: Any, rate: Any, noise_shape: Any, sampler: Callable[[Any], Tensor]) -> Tensor:
+    """`dropout` with float32 numbers in [0, 1) from any sampler of a shape."""
     tensor = convert(x)
     if not tensor.dtype.is_floating:
         raise ValueError(
@@ -174,7 +184,7 @@ def dropout(
         return tensor
     # Always drawn in float32: 16 bits have too few steps for a rate to be met.
     share = cast(convert(rate, hint=dtypes.float32), dtypes.float32)
-    noise = random.uniform(_noise_shape(tensor, noise_shape), seed=seed)
+    noise = sampler(_noise_shape(tensor, noise_shape))
     if noise_shape is not None:
         noise = broadcast_to(noise, sizes(tensor))
     kept = noise >= share
@@ -224,3 +234,7 @@ def embedding_lookup(
     if max_norm is None:
         return rows
     return clip_by_norm(rows, max_norm, list(range(positions.ndim, rows.ndim)))
+
+
+# At the end, for it needs the functions above.
+from engine.ops import nn_experimental as experimental  # noqa: E402, F401

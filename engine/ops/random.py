@@ -259,7 +259,7 @@ def fold_in(seed: Any, data: Any, alg: Any = "auto_select") -> Tensor:
 
 
 # At the end, for they need the functions above.
-from engine.ops import random_experimental as experimental  # noqa: E402
+from engine.ops import random_experimental as experimental  # noqa: E402, F401
 from engine.ops.candidates import (  # noqa: E402
     fixed_unigram_candidate_sampler,
     log_uniform_candidate_sampler,

@@ -163,6 +163,20 @@ def _called(shape: tuple[int, ...]) -> Case:
     return Case(f"{shape}", (draw(shape),), {"call": call}, lambda x: x * x * x, part=0)
 
 
+def _runs(x: np.ndarray, decreasing: bool) -> np.ndarray:
+    """Isotonic regression by its minimax formula: max over i <= k of min over j >= k of mean(x[i:j+1])."""
+    rows = (x if decreasing else -x).reshape(-1, x.shape[-1])
+    numbers = np.zeros(rows.shape, np.int32)
+    for row, out in zip(rows, numbers, strict=True):
+        n = len(row)
+        fit = [
+            min(max(row[i : j + 1].mean() for j in range(k, n)) for i in range(k + 1))
+            for k in range(n)
+        ]
+        out[:] = np.cumsum(np.abs(np.diff(fit, prepend=fit[0])) > 1e-9)
+    return numbers.reshape(x.shape)
+
+
 TRIPLES: list[tuple[tuple[int, ...], ...]] = [
     ((2, 3), (2, 3), (2, 3)),
     ((), (), ()),
@@ -173,7 +187,7 @@ GAMMA = ((0.5, 0.2), (4, 6))
 BETA = ((0.5, 0.5, 0.06), (4, 4, 0.94))
 FAR, POSITIVE = {"low": -7, "high": 7}, {"low": 0.2, "high": 7}
 
-NEED_AN_AXIS = ("fft",)
+NEED_AN_AXIS = ("fft", "isotonic_pools")
 CASES: dict[str, list[Case]] = {
     "igamma": binary(each(lambda a, x: gamma_share(a, x).real), *GAMMA),
     "igammac": binary(each(lambda a, x: 1 - gamma_share(a, x).real), *GAMMA),
@@ -231,5 +245,13 @@ CASES: dict[str, list[Case]] = {
         for part in (0, 1)
     ],
     "py_function": [_called(shape) for shape in REAL_SHAPES],
+    "isotonic_pools": calls(
+        *(
+            ((draw(shape),), {"decreasing": down}, lambda x, down=down: _runs(x, down))
+            for shape in ((7,), (2, 3, 5), (1,))
+            for down in (True, False)
+        ),
+        ((np.zeros((0, 3)),), {"decreasing": True}, lambda x: np.zeros((0, 3), np.int32)),
+    ),
     "spence": unary(each(spence), low=0.1, high=4),
 }
