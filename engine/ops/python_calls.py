@@ -6,6 +6,7 @@ random generator of one's own - is called through one operation that the graph k
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -103,8 +104,27 @@ def _promises(Tout: Any) -> list[TensorSpec]:
     ]
 
 
-def py_function(func: Callable[..., Any], inp: Any, Tout: Any, name: str | None = None) -> Any:
+def _decorator(call: Callable[..., Any], inp: Any, Tout: Any, **settings: Any) -> Callable[..., Any]:
+    """What `py_function` and `numpy_function` are without a function: decorators for one."""
+    if inp is not None or Tout is None:
+        raise TypeError(f"{call.__name__}: give func and inp, or, as a decorator, Tout alone.")
+
+    def decorate(func: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(func)
+        def wrapper(*args: Any) -> Any:
+            return call(func, args, Tout, **settings)
+
+        return wrapper
+
+    return decorate
+
+
+def py_function(
+    func: Callable[..., Any] | None = None, inp: Any = None, Tout: Any = None, name: str | None = None
+) -> Any:
     """Calls a Python function on tensors, in a graph at every run of it.
+
+    Without `func`, it is a decorator: `@tf.py_function(Tout=tf.float32)`.
 
     Args:
       func: takes the tensors of `inp`, with values even in a graph, and returns a tensor or a list of them.
@@ -116,6 +136,10 @@ def py_function(func: Callable[..., Any], inp: Any, Tout: Any, name: str | None 
     >>> py_function(lambda x: x * len(x.numpy()), [convert([1.0, 2.0])], "float32").numpy().tolist()
     [2.0, 4.0]
     """
+    if func is None:
+        return _decorator(py_function, inp, Tout, name=name)
+    if inp is None:
+        raise TypeError("py_function: inp, the list of tensors for the function, is missing.")
     inputs = [convert(x) for x in inp]
     label = name or str(getattr(func, "__name__", "py_function"))
     call = Call(func, tuple(_promises(Tout)), label)
@@ -140,13 +164,21 @@ def _for_effect(call: Call, inputs: list[Tensor]) -> list[Tensor]:
 
 
 def numpy_function(
-    func: Callable[..., Any], inp: Any, Tout: Any, stateful: bool = True, name: str | None = None
+    func: Callable[..., Any] | None = None,
+    inp: Any = None,
+    Tout: Any = None,
+    stateful: bool = True,
+    name: str | None = None,
 ) -> Any:
-    """As `py_function`, for a function of NumPy arrays. It has no derivative.
+    """As `py_function`, also as a decorator, for a function of NumPy arrays. It has no derivative.
 
     >>> numpy_function(np.sort, [convert([3, 1, 2])], "int32").numpy().tolist()
     [1, 2, 3]
     """
+    if func is None:
+        return _decorator(numpy_function, inp, Tout, stateful=stateful, name=name)
+    if inp is None:
+        raise TypeError("numpy_function: inp, the list of tensors for the function, is missing.")
 
     def on_arrays(*tensors: Tensor) -> Any:
         made = func(*(devices.to_host(tensor._array) for tensor in tensors))

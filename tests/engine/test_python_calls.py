@@ -123,3 +123,28 @@ def test_a_gradient_passes_straight_through():
     assert y.numpy().tolist() == [1.0, 3.0]
     by_x, by_scale = tape.gradient(total, [x, scale])
     assert by_x.numpy().tolist() == [1.0, 2.0] and by_scale is None
+
+
+@pytest.mark.parametrize("graph", [False, True], ids=["eager", "tf.function"])
+def test_both_are_decorators_too(graph: bool):
+    @tf.py_function(Tout=tf.float32)
+    def bent(x: Any, limit: Any) -> Any:
+        """Bends."""
+        return x if x.numpy() < limit.numpy() else 2 * limit - x
+
+    @tf.numpy_function(Tout=[tf.int32, tf.int32])
+    def parts(x: Any) -> Any:
+        return np.divmod(x, np.int32(3))
+
+    assert bent.__doc__ == "Bends."
+    f, g = (tf.function(bent), tf.function(parts)) if graph else (bent, parts)
+    assert [f(tf.constant(x), tf.constant(2.0)).numpy() for x in (1.0, 3.5)] == [1.0, 0.5]
+    assert [t.numpy() for t in g(tf.constant(7))] == [2, 1]
+
+
+@pytest.mark.parametrize("what", [tf.py_function, tf.numpy_function])
+def test_a_call_without_what_it_needs_says_so(what: Any):
+    with pytest.raises(TypeError, match="give func and inp, or, as a decorator, Tout alone"):
+        what(inp=[1.0])
+    with pytest.raises(TypeError, match="inp, the list of tensors"):
+        what(lambda x: x, Tout=tf.float32)

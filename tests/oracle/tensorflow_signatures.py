@@ -19,9 +19,10 @@ from typing import Any
 RECORDED = Path(__file__).parent / "recorded" / "tf_signatures.json"
 # Namespaces that hold what the engine may have. Keras is compared elsewhere.
 NAMESPACES = (
-    "autodiff", "autograph", "bitwise", "config", "debugging", "dtypes", "errors", "experimental", "io",
-    "linalg", "math", "math.special", "nest", "nn", "random", "random.experimental", "sets", "signal",
-    "strings", "train",
+    "autodiff", "autograph", "autograph.experimental", "bitwise", "config", "config.experimental",
+    "debugging", "debugging.experimental", "dtypes", "errors", "experimental", "io", "linalg",
+    "linalg.experimental", "math", "math.special", "nest", "nn", "nn.experimental", "random",
+    "random.experimental", "sets", "signal", "strings", "train",
 )  # fmt: skip
 
 
