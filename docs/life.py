@@ -33,8 +33,8 @@ def page() -> str:
         "[docs/simple_math.py](simple_math.py), the compiler [engine/graph/](../engine/graph).",
         "## 1. Python",
         _fence(inspect.getsource(simple_math.python_function), "python"),
-        "It computes `a + b * a`, the field's best known example, in a roundabout way, so that each pass finds "
-        "something to do.",
+        "It computes `a + b * a`, the field's best known example, in a roundabout way, so that each pass "
+        "finds something to do.",
         "## 2. The trace: `concrete.graph`",
         "Python runs once, with symbolic tensors that have a dtype and a shape but no value. Each operation "
         "writes a line. What no result depends on (`tf.exp(a)`) is dropped at once.",

@@ -167,13 +167,12 @@ def _operand_broadcasts_itself(writer: Rewriter, node: Node) -> int | None:
 
 def _broadcast_last(writer: Rewriter, node: Node) -> int | None:
     """broadcast_to(a) * b = broadcast_to(a * b) for a scalar b: fewer products."""
-    made = [writer.made_by[number] for number in node.inputs]
-    stretched = [m for m in made if m.op == "broadcast_to"]
+    stretched = [n for n in node.inputs if writer.made_by[n].op == "broadcast_to"]
     if len(stretched) != 1 or not writer.specs[node.outputs[0]].shape.is_fully_defined():
         return None
-    if any(m.op != "broadcast_to" and writer.dims(m.outputs[0]) != () for m in made):
+    if any(n not in stretched and writer.dims(n) != () for n in node.inputs):
         return None
-    inputs = [m.inputs[0] if m.op == "broadcast_to" else m.outputs[0] for m in made]
+    inputs = [writer.made_by[n].inputs[0] if n in stretched else n for n in node.inputs]
     value = writer.emit(node.op, *inputs, **node.attrs)
     return writer.emit("broadcast_to", value, shape=tuple(writer.dims(node.outputs[0])))
 
