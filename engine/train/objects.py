@@ -13,6 +13,9 @@ from typing import Any, NamedTuple
 from engine.variable import Variable
 
 
+_LONGEST = 10_000  # letters; the name of a file in an archive ends at 65535 bytes
+
+
 class Found(NamedTuple):
     """An object, the names that lead to it from the root, and the numbers of what it holds."""
 
@@ -94,5 +97,10 @@ def key_of(path: tuple[str, ...]) -> str:
     """
     if "\0" in "".join(path):  # it would end the name in the file
         raise ValueError(f"A checkpoint cannot save under a name with a zero byte: {path!r}.")
+    if sum(map(len, path)) > _LONGEST:
+        raise ValueError(
+            f"A checkpoint finds values by the names that lead to them, and here they are {len(path)}, "
+            f"from {'.'.join(path[:3])} on. Keep the objects in a list instead of in one another."
+        )
     names = [name.replace(".", "..").replace("/", ".S") for name in path]
     return "/".join([*names, ".ATTRIBUTES/VARIABLE_VALUE"])

@@ -330,6 +330,22 @@ def test_a_dict_key_must_be_a_string(tmp_path):
         tf.train.Checkpoint(d={"a\0b": tf.Variable(1.0)}).write(tmp_path / "c")
 
 
+def test_objects_nested_deeper_than_names_reach_are_refused(tmp_path):
+    class Link(tf.Module):
+        rest: Any = None
+
+    first = link = Link()
+    for _ in range(3000):  # deeper than Python's recursion limit
+        link.rest = Link()
+        link = link.rest
+    tf.train.Checkpoint(first).write(tmp_path / "c")
+    link.v = tf.Variable(1.0)
+    with pytest.raises(
+        ValueError, match=r"they are 3001, from rest.rest.rest on. Keep .* in a list"
+    ):
+        tf.train.Checkpoint(first).write(tmp_path / "c")
+
+
 def test_the_same_values_give_the_same_file(tmp_path):
     net = Net(1.0)
     one, other = (tf.train.Checkpoint(net=net).write(tmp_path / name) for name in "ab")
