@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 from engine.variable import Variable
 
-
 _LONGEST = 10_000  # letters; the name of a file in an archive ends at 65535 bytes
 
 
