@@ -180,6 +180,7 @@ from engine.ops.special import (
     truncatediv,
     truncatemod,
 )
+from engine.ops.tensor_array import TensorArray
 from engine.own_gradients import custom_gradient, recompute_grad
 from engine.scopes import name_scope
 from engine.spec import TensorShape, TensorSpec

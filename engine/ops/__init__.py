@@ -42,5 +42,6 @@ candidates   classes drawn from very many, and the losses over them
 python_calls  Python inside a graph: py_function, numpy_function
 isotonic     the nearest falling sequence
 sobol        quasi-random points
+tensor_array  TensorArray: the results of a loop
 operators    gives Tensor and Variable the Python operators
 """
