@@ -41,6 +41,15 @@ CACHE_SIZE = 256  # graphs kept for one function; the least recently used goes f
 MANY_TRACES = 6  # the first, and five more
 
 
+def traceable(body: Callable[..., Any]) -> Callable[..., Any]:
+    """A user's function as a trace has to call it: with `if`, `while` and `for` made fit for tensors."""
+    if not context.tracing:
+        return body
+    from engine.autograph import convert  # which needs the graphs of this module
+
+    return convert(body)
+
+
 class Function:
     """What `tf.function` returns: the Python function, and the graphs made from it so far."""
 
@@ -90,11 +99,7 @@ class Function:
 
     def _rewritten(self, body: Callable[..., Any]) -> Callable[..., Any]:
         """The function to trace: with Python's control flow made fit for tensors, if that is wanted."""
-        if not self._autograph:
-            return body
-        from engine.autograph import convert  # which needs this module
-
-        return convert(body)
+        return traceable(body) if self._autograph else body
 
     def experimental_get_tracing_count(self) -> int:
         """How many times the Python function was traced."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from engine import dtypes, nest
 from engine.dispatch import init_scope
+from engine.function import traceable
 from engine.graph.builder import Builder
 from engine.keras import initializers
 from engine.keras.lookup import snake_case, unique_name
@@ -230,7 +231,7 @@ class Layer:
                 self.input_spec.check(first, self.name)
         if self._call_takes_training:
             kwargs["training"] = training
-        return self.call(inputs, *args, **kwargs)
+        return traceable(self.call)(inputs, *args, **kwargs)
 
     def _cast_input(self, value: Any) -> Tensor:
         tensor = convert(value)

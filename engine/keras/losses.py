@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from engine.function import traceable
 from engine.keras.lookup import find, snake_case
 from engine.ops.creation import convert, convert_like
 from engine.ops.elementwise import abs as absolute
@@ -78,7 +79,7 @@ class Loss:
         raise NotImplementedError(f"{type(self).__name__} must define call(y_true, y_pred).")
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Tensor:
-        losses = self.call(y_true, y_pred)
+        losses = traceable(self.call)(y_true, y_pred)
         if sample_weight is not None:
             losses = multiply(losses, cast(convert_like(sample_weight, losses), losses.dtype))
         if self.reduction in (None, "none"):
@@ -100,7 +101,7 @@ class LossFunctionWrapper(Loss):
 
     def call(self, y_true: Any, y_pred: Any) -> Tensor:
         """The function's value."""
-        return self.fn(*match_ranks(y_true, y_pred))
+        return traceable(self.fn)(*match_ranks(y_true, y_pred))
 
 
 class MeanSquaredError(LossFunctionWrapper):
