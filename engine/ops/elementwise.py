@@ -209,7 +209,8 @@ abs = unary("abs", np.abs, (lambda dy, y, a: dy * sign(a),), "the absolute value
 sign = unary("sign", np.sign, (
     lambda dy, y, a: zeros_like(dy),), "-1, 0 or 1; x / |x| for complex x", NUMBERS, quiet=True)
 square = unary("square", np.square, (lambda dy, y, a: dy * (2 * a),), "x * x", NUMBERS, quiet=True)
-sqrt = unary("sqrt", np.sqrt, (lambda dy, y, a: dy * 0.5 / y,), "the square root")
+sqrt = unary("sqrt", np.sqrt, (  # a cotangent of 0 stays 0, also where the derivative is infinite
+    lambda dy, y, a: where(equal(dy, 0), zeros_like(dy), dy * 0.5 / y),), "the square root")
 rsqrt = unary("rsqrt", _rsqrt, (lambda dy, y, a: dy * -0.5 * y / a,), "1 / sqrt(x)")
 exp = unary("exp", np.exp, (lambda dy, y, a: dy * y,), "e to the power x")
 expm1 = unary("expm1", np.expm1, (lambda dy, y, a: dy * (y + 1),), "exp(x) - 1, exact near 0")

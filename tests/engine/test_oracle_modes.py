@@ -55,6 +55,13 @@ def _forward() -> list[Case]:
     return [c for c in CASES if lines[c.name] and not any("complex" in d for d in used[c.name])]
 
 
+# The recorded derivative by the weights is 0 times inf there. Carried forward, the tangent of what stands
+# under the root is 0, and the derivative of sqrt leaves a 0 as it is.
+OF_SQRT_AT_0 = {
+    f"tf.{name}(a) | at 0" for name in ("norm", "math.reduce_euclidean_norm", "math.reduce_std")
+}
+
+
 @pytest.mark.parametrize("case", _forward(), ids=lambda case: case.name)
 def test_forward_derivatives_are_the_recorded_ones(case: Case):
     """The derivative of <J'w, u> by w is J u: what was recorded last is a forward derivative."""
@@ -65,6 +72,10 @@ def test_forward_derivatives_are_the_recorded_ones(case: Case):
     with tf.autodiff.ForwardAccumulator([inputs[i] for i in sources], tangents) as forward:
         kept = [y for y in outputs(case, inputs) if y.dtype.is_differentiable]
     found = [array(forward.jvp(y, unconnected_gradients="zero")) for y in kept]
+    if case.name in OF_SQRT_AT_0:
+        return assert_close(
+            numbers(found[0]), 0.0, 0, what="the forward derivative of a length at 0"
+        )
     for who, line in _recorded(case):
         want = [decode(entry) for entry in line["second"][len(sources) :]]
         rtol = tolerance(case, who, ours(case.name)[0].values)

@@ -166,9 +166,11 @@ CASES: list[Case] = [
         torch="F.cross_entropy(a, torch.tensor([0, 2]), reduction='none')"),
     # What was not selected gets no gradient, NaN or not.
     row("tf.where(a > 0, tf.sqrt(tf.where(a > 0, a, 1.0)), 0.0)", lit([-1.0, 0.0, 4.0]), label="guarded"),
-    row("tf.where(a > 0, tf.sqrt(a), 0.0)", lit([-1.0, 0.0, 4.0]), label="0 times inf",
-        torch="torch.where(a > 0, torch.sqrt(a), 0.0)", differs={
-            "first": "TensorFlow takes 0 times inf for 0 in the derivative of sqrt; PyTorch has ours, NaN"}),
+    # The derivative of sqrt alone takes 0 times inf for 0; PyTorch makes NaN of it.
+    row("tf.where(a > 0, tf.sqrt(a), 0.0)", lit([-1.0, 0.0, 4.0]), label="0 times inf"),
+    row("tf.where(a > 0, tf.math.log(a), 0.0)", lit([-1.0, 0.0, 4.0]), label="0 times inf", orders=1,
+        torch="torch.where(a > 0, torch.log(a), 0.0)"),
+    row("tf.nn.relu(tf.norm(a) - 1.0)", lit([0.0, 0.0]), label="0 times inf", orders=1),
     row("tf.math.zero_fraction(a)", empty(0), label="empty"),
     # Emptiness.
     *(
