@@ -2,5 +2,6 @@
 
 batch      Batched tensors, and the executor that computes with them
 rules      how each primitive meets the axis that counts the examples: one table
+control    the rules of cond and while
 vectorize  tf.vectorized_map, and the jacobians of GradientTape, written with the two
 """

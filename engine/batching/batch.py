@@ -15,11 +15,12 @@ from typing import Any, NoReturn
 from engine.dispatch import Log, Primitive, apply, context
 from engine.errors import InvalidArgumentError, OperatorNotAllowedInGraphError, UnimplementedError
 from engine.graph.graph import SymbolicTensor
-from engine.ops.creation import zeros
+from engine.ops.creation import convert, zeros
 from engine.ops.draws import next_key
 from engine.ops.elementwise import cast, zeros_like
+from engine.ops.indexing import tensor_scatter_nd_update
 from engine.ops.joining import stack
-from engine.ops.layout import _EXPAND, broadcast_to, sizes
+from engine.ops.layout import _EXPAND, broadcast_to, expand_dims, reshape, sizes
 from engine.ops.reduce import reduce_sum
 from engine.ops.sequences import range_
 from engine.ops.slicing import getitem
@@ -170,10 +171,7 @@ class Batch:
     def one_by_one(self, primitive: Primitive, inputs: list[Batched], attrs: dict[str, Any]) -> Any:
         """The results of a primitive run example by example, stacked."""
         if not isinstance(self.size, int):
-            raise UnimplementedError(
-                f"{self.name}: {primitive.name} must be run example by example, but how many there are "
-                "is not known while tracing. Give the first axis a size in the input_signature."
-            )
+            return self._later(primitive, inputs, attrs)
         rows = []
         for i in range(self.size):
             one = [getitem(x.value, i) if x.along else x.value for x in inputs]
@@ -187,9 +185,42 @@ class Batch:
             for column, spec in zip(columns, specs, strict=True)
         )
 
+    def _later(self, primitive: Primitive, inputs: list[Batched], attrs: dict[str, Any]) -> Any:
+        """The same as a loop in the graph, where how many examples there are is known when it runs."""
+        from engine.control_flow import while_loop
+
+        specs = primitive.spec(*(x.spec for x in inputs), **attrs)
+        several = type(specs) is tuple
+        parts = specs if several else (specs,)
+        if not all(part.shape.is_fully_defined() for part in parts):
+            raise self._no_shape(primitive, "neither how many there are nor")
+
+        def turn(i: Any, *made: Tensor) -> Any:
+            one = [getitem(x.value, i) if x.along else x.value for x in inputs]
+            found = apply(primitive, *one, **attrs)
+            rows = found if several else (found,)
+            place = reshape(i, [1, 1])
+            pairs = zip(made, rows, strict=True)
+            return i + 1, *(
+                tensor_scatter_nd_update(all_, place, expand_dims(row, 0)) for all_, row in pairs
+            )
+
+        start = [zeros([self.size, *part.shape.as_list()], part.dtype) for part in parts]
+        _, *made = while_loop(lambda i, *_: i < self.size, turn, (convert(0), *start))
+        return tuple(made) if several else made[0]
+
+    def _no_shape(self, primitive: Primitive, what: str) -> Exception:
+        return UnimplementedError(
+            f"{self.name}: {primitive.name} must be run example by example, but {what} the shape of what "
+            "each gives is known while tracing. Give the axes sizes in the input_signature, or call "
+            "tf.ensure_shape."
+        )
+
     def _stacked(self, primitive: Primitive, rows: Any, spec: TensorSpec) -> Tensor:
         if not rows:
             return zeros([0, *(d or 0 for d in spec.dims or ())], spec.dtype)
+        if any(row._dims is None for row in rows):
+            raise self._no_shape(primitive, "no axis of")
         shapes = list(dict.fromkeys(row._dims for row in rows))
         if len(shapes) > 1:
             raise InvalidArgumentError(

@@ -12,10 +12,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from engine.batching import control
 from engine.batching.batch import Batch, Batched
 from engine.dispatch import Primitive, apply
+from engine.dtypes import bool_
 from engine.ops.creation import zeros
-from engine.ops.elementwise import cast
+from engine.ops.elementwise import cast, ones_like, where
 from engine.ops.joining import concat
 from engine.ops.layout import broadcast_to, expand_dims, reshape, shape, sizes, transpose
 from engine.ops.linalg import swap_last
@@ -151,6 +153,33 @@ def _sum_like(batch: Batch, primitive: Primitive, inputs: Inputs, attrs: Attrs) 
     missing = len(x._dims) - len(dims)
     made = summed(batch.size, *[1] * missing)
     return reshape(made, [batch.size, *dims]) if missing else made
+
+
+def _pad(batch: Batch, primitive: Primitive, inputs: Inputs, attrs: Attrs) -> Any:
+    """With a border of each example's own value: zeros first, then a choice."""
+    x, border = inputs
+    if not border.along:
+        return moved(common_from=1)(batch, primitive, inputs, attrs)
+    value, wide = batch.spread(x), moved_attrs(attrs)
+    inside = apply(primitive, ones_like(value, bool_), zeros([], bool_), **wide)
+    padded = apply(primitive, value, zeros([], x.dtype), **wide)
+    return where(inside, padded, batch.lead(border, len(x._dims)))
+
+
+def _reverse_sequence(batch: Batch, primitive: Primitive, inputs: Inputs, attrs: Attrs) -> Any:
+    """With lengths of each example's own: all examples' sequences are one batch."""
+    x, lengths = inputs
+    if not lengths.along:
+        return moved(common_from=1)(batch, primitive, inputs, attrs)
+    steps, own = attrs["seq_axis"] + 1, attrs["batch_axis"] + 1
+    order = [0, own, steps, *(i for i in range(1, len(x._dims) + 1) if i not in (own, steps))]
+    front = transpose(batch.spread(x), order)
+    count, first, *rest = sizes(front)
+    joined = reshape(front, [count * first, *rest])
+    made = apply(primitive, joined, reshape(lengths.value, [-1]), seq_axis=1, batch_axis=0)
+    return transpose(
+        reshape(made, [count, first, *rest]), [order.index(i) for i in range(len(order))]
+    )
 
 
 # --- products -------------------------------------------------------------------------------------
@@ -350,6 +379,7 @@ RULES: dict[str, Rule] = {
     # matrices, or rows, in the last axes
     **dict.fromkeys(("triangle", "inv", "det", "slogdet", "cholesky", "qr", "eigh", "svd"), stacked),
     **dict.fromkeys(("diag_part", "diag_like", "argsort", "searchsorted", "checked_labels"), stacked),
+    "isotonic_pools": stacked,
     **dict.fromkeys(("eig", "lu", "expm", "sqrtm", "logm", "tridiagonal_solve"), stacked),
     **dict.fromkeys(("solve", "triangular_solve"), aligned),
     "matmul": _matmul,
@@ -360,7 +390,9 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(("cumulative_logsumexp", "recurrence", "concat", "part_of_concat"), moved()),
     **dict.fromkeys(("expand_dims", "squeeze", "transpose", "roll", "tile", "untile"), moved()),
     **dict.fromkeys(("mirror_pad", "mirror_unpad", "ensure_shape", "fft"), moved()),
-    **dict.fromkeys(("pad", "slice", "reverse_sequence"), moved(common_from=1)),
+    "pad": _pad,
+    "slice": moved(common_from=1),
+    "reverse_sequence": _reverse_sequence,
     "unslice": moved(common_from=2),
     # shapes
     "shape": _shape,
@@ -395,6 +427,9 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(("assert_greater", "assert_greater_equal", "assert_near", "assert_positive"), _check),
     **dict.fromkeys(("assert_negative", "assert_non_negative", "assert_non_positive"), _check),
     **dict.fromkeys(("assert_rank", "assert_shapes"), _check_shapes),
+    # programs
+    "cond": control.cond,
+    "while": control.while_,
     "custom_gradient": _custom,
 }  # fmt: skip
 

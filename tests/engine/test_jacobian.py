@@ -54,6 +54,11 @@ PROGRAMS: dict[str, Any] = {
     "max pool": lambda x: tf.nn.max_pool2d(x[None, :, :, None], 2, 1, "VALID"),
     "custom gradient": lambda x: tf.reduce_sum(steep(x), 1),
     "recomputed": lambda x: tf.reduce_sum(tf.recompute_grad(lambda t: tf.sin(t) * t)(x), 0),
+    "branches": lambda x: tf.cond(tf.reduce_sum(x) > 0.0, lambda: tf.sin(x) * x[0], lambda: x),
+    "loop": lambda x: tf.while_loop(
+        lambda i, y: i < 3, lambda i, y: (i + 1, tf.tanh(y) @ W @ W.T), (tf.constant(0), x)
+    )[1],
+    "row by row": lambda x: tf.map_fn(lambda row: tf.nn.softmax(row) * row[0], x),
     "traced": lambda x: tf.function(lambda t: tf.matmul(t, tf.constant(W)) ** 2.0)(x),
 }  # fmt: skip
 each_program = pytest.mark.parametrize("name", PROGRAMS)

@@ -123,6 +123,55 @@ def test_inside_and_around_a_traced_function():
     assert len(seen) == 2
 
 
+def test_each_example_takes_its_own_branch_and_as_many_turns_as_it_needs():
+    x = tf.constant([1.0, -2.0, 30.0])
+
+    def branch(a: Any) -> Any:
+        return tf.cond(a > 0.0, lambda: a * 2.0, lambda: a - 1.0)
+
+    def turns(a: Any) -> Any:
+        (end,) = tf.while_loop(lambda s: s < 10.0, lambda s: (s + tf.abs(a),), (a,))
+        return end
+
+    def in_rows(a: Any) -> Any:
+        return tf.map_fn(lambda b: b * a, tf.constant([1.0, 2.0]))
+
+    expected = ([2.0, -3.0, 60.0], [10.0, 10.0, 30.0], [[1.0, 2.0], [-2.0, -4.0], [30.0, 60.0]])
+    for f, values in zip((branch, turns, in_rows), expected, strict=True):
+        assert numbers(tf.vectorized_map(f, x, warn=False)) == values
+        graph = tf.function(lambda t, f=f: tf.vectorized_map(f, t, warn=False))
+        assert numbers(graph(x)) == values
+    slopes = tf.vectorized_map(lambda a: gradients(branch, a)[1][0], x, warn=False)
+    assert numbers(slopes) == [2.0, 1.0, 2.0]
+
+
+def test_branches_and_loops_that_all_examples_share_run_once():
+    """No operation of the graph is there twice, and nothing is looped over."""
+
+    def f(a: Any) -> Any:
+        (_, end) = tf.while_loop(
+            lambda i, s: i < 3,
+            lambda i, s: (i + 1, s * tf.tanh(a)),
+            (tf.constant(0), tf.ones([3], tf.float64)),
+        )
+        return tf.cond(tf.reduce_sum(ROWS) > 100.0, lambda: end, lambda: end + a)
+
+    expected = np.tanh(ROWS.numpy()) ** 3 + ROWS.numpy()
+    for signature in (None, [TensorSpec([None, 3], tf.float64)]):
+        graph = tf.function(
+            lambda t: tf.vectorized_map(f, t, fallback_to_while_loop=False),
+            input_signature=signature,
+        )
+        assert_close(graph(ROWS), expected, 1e-14)
+    count = {n: len(graph_of(f, n).operations) for n in (2, 9)}
+    assert count[2] == count[9]
+
+
+def graph_of(f: Any, examples: int) -> Any:
+    traced_map = tf.function(lambda t: tf.vectorized_map(f, t))
+    return traced_map.get_concrete_function(TensorSpec([examples, 3], tf.float64)).graph
+
+
 def test_custom_gradients_are_those_of_each_example():
     @tf.custom_gradient
     def scaled(x: Any, w: Any) -> Any:
@@ -289,5 +338,5 @@ def test_variables_made_inside_keep_the_rule_of_the_function_around():
 
     assert numbers(f(tf.constant([1.0, 2.0]))) == [2.0, 4.0]
     made.clear()
-    with pytest.raises(ValueError, match="made a variable .* not its first"):
+    with pytest.raises(ValueError, match=r"made a variable .* not its first"):
         f(tf.constant([1.0, 2.0, 3.0]))
