@@ -102,7 +102,7 @@ def _spence(x: Any) -> Any:
     return _parts(
         x,
         ((x >= 0) & (x < 0.5), small),
-        ((x >= 0.5) & (x <= 2), lambda z: core(-np.log(z))),
+        ((x >= 0.5) & (x <= 2), lambda z: core(0 - np.log(z))),
         (x > 2, large),
     )
 

@@ -111,7 +111,7 @@ def _k(order: int, x: Any, scaled: bool) -> Any:
         return value * np.sqrt(2 / z) * (1 if scaled else np.exp(-z))
 
     value = _parts(x, ((x > 0) & (x <= 1), near), ((x > 1) & (x < np.inf), beyond))
-    return np.where(x == 0, np.inf, np.where(x == np.inf, 0, value))
+    return np.where(x <= 0, np.inf, np.where(x == np.inf, 0, value))
 
 
 # --- oscillating functions ------------------------------------------------------------------------
@@ -161,7 +161,7 @@ def _y(order: int, x: Any) -> Any:
         ((x > _FAR) & (x < np.inf), lambda z: _wave(order, True, z)),
         (x == np.inf, np.zeros_like),
     )
-    return np.where(x == 0, -np.inf, value)
+    return np.where(x <= 0, -np.inf, value)
 
 
 # --- the table ------------------------------------------------------------------------------------

@@ -95,9 +95,10 @@ def _halves(a: Any, x: Any, order: int) -> tuple[Any, Any]:
     """Derivative number `order` by a of P and of Q, of vectors."""
     whole = 1.0 if order == 0 else 0.0
     p = np.where(np.isinf(x), whole, np.full_like(x, np.nan))
-    p = np.where((x == 0) & (a > 0), 0, np.where(a > 0, p, np.nan))
+    p = np.where(((x == 0) & (a > 0)) | ((a == np.inf) & (x >= 0) & (x < np.inf)), 0, p)
+    p = np.where((a > 0) & ~((a == np.inf) & (x == np.inf)), p, np.nan)
     q = whole - p
-    inside = (a > 0) & (x > 0) & (x < np.inf)
+    inside = (a > 0) & (a < np.inf) & (x > 0) & (x < np.inf)
     series, below = inside & (x <= 1), inside & (x > 1) & (x <= a)
     above = inside & (x > 1) & (x > a)
     if series.any():
