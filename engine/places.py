@@ -99,7 +99,7 @@ def surroundings(origin: Any) -> Place:
             output = frame.f_locals.get("output")
             made = output[0] if isinstance(output, tuple) else output
             gradient = (frame.f_locals["primitive"].name, origin(made))
-        elif code == "ConcreteFunction._inline":
+        elif code == "ConcreteFunction._steps":
             graph, node = frame.f_locals["self"].name, frame.f_locals.get("node")
             if node is not None and isinstance(node.line, Place) and not found:
                 written = node.line
