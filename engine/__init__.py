@@ -36,10 +36,13 @@ from engine.dtypes import (
     uint64,
 )
 from engine.dtypes import bool_ as bool
+from engine.dtypes import float16 as half
+from engine.dtypes import float64 as double
 from engine.function import function
 from engine.module import Module
 from engine.ops import bitwise, nn, operators, random
-from engine.ops.blocks import batch_to_space, space_to_batch
+from engine.ops.blocks import batch_to_space, required_space_to_batch_paddings, space_to_batch
+from engine.ops.blocks import space_to_batch as space_to_batch_nd
 from engine.ops.casting import bitcast, saturate_cast
 from engine.ops.complexes import abs, complex
 from engine.ops.creation import (

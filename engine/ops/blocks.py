@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from engine import dtypes
 from engine.errors import InvalidArgumentError
-from engine.ops.creation import convert
+from engine.ops.creation import convert, zeros
+from engine.ops.elementwise import cast, floormod, zeros_like
+from engine.ops.joining import stack, unstack
 from engine.ops.layout import reshape, sizes, transpose
 from engine.ops.padding import pad
 from engine.ops.slicing import _scalars, getitem
@@ -91,6 +94,25 @@ def space_to_batch(input: Any, block_shape: Any, paddings: Any, name: str | None
         total = total * b
     moved = transpose(reshape(x, [*cut, *dims[m:]]), order + rest)
     return reshape(moved, [total, *(d // b for d, b in zip(dims, block, strict=False)), *dims[m:]])
+
+
+def required_space_to_batch_paddings(
+    input_shape: Any, block_shape: Any, base_paddings: Any = None, name: str | None = None
+) -> tuple[Tensor, Tensor]:
+    """Paddings with which sizes become multiples of the blocks, and the crops that take them away again.
+
+    `base_paddings` `(axes, 2)` are wanted in any case. Pairs (before, after), int32, for `space_to_batch` and
+    `batch_to_space`.
+
+    >>> paddings, crops = required_space_to_batch_paddings([5, 6], [2, 4])
+    >>> paddings.numpy().tolist(), crops.numpy().tolist()
+    ([[0, 1], [0, 2]], [[0, 1], [0, 2]])
+    """
+    dims, block = convert(input_shape, dtypes.int32), convert(block_shape, dtypes.int32)
+    base = zeros([*sizes(dims), 2], dtypes.int32) if base_paddings is None else convert(base_paddings)
+    before, after = unstack(cast(base, dtypes.int32), 2, axis=1)
+    more = floormod(block - floormod(dims + before + after, block), block)
+    return stack([before, after + more], 1), stack([zeros_like(more), more], 1)
 
 
 def batch_to_space(input: Any, block_shape: Any, crops: Any, name: str | None = None) -> Tensor:

@@ -307,6 +307,21 @@ def test_blocks_move_into_the_batch_and_back():
     expected = np.concatenate([wide[:, a::2, b::3] for a in range(2) for b in range(3)])
     assert_close(made, expected)
     assert_close(both(lambda t: tf.batch_to_space(t, [2, 3], paddings), expected), x)
+    assert tf.space_to_batch_nd is tf.space_to_batch
+
+
+@pytest.mark.parametrize("base", [None, [[1, 0], [0, 3]]])
+def test_paddings_that_blocks_need(base: Any):
+    x = counted(2, 5, 6, 1)
+    paddings, crops = tf.required_space_to_batch_paddings([5, 6], [2, 4], base)
+    wide = np.array([5, 6]) + paddings.numpy().sum(1)
+    least = np.array([5, 6]) + np.sum([[0, 0]] * 2 if base is None else base, 1)
+    assert (wide % [2, 4] == 0).all() and (wide - least < [2, 4]).all()
+    assert (paddings.numpy()[:, 0] == (0 if base is None else np.array(base)[:, 0])).all()
+    assert (crops.numpy() == np.stack([[0, 0], wide - least], 1)).all()
+    if base is None:
+        there = tf.space_to_batch(x, [2, 4], paddings)
+        assert_close(tf.batch_to_space(there, [2, 4], crops), x)
 
 
 # --- conversions ----------------------------------------------------------------------------------
