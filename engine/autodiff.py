@@ -82,22 +82,17 @@ class ForwardAccumulator:
         Args:
           primals: a structure of tensors and variables; the result is nested alike.
           unconnected_gradients: 'none' gives None for what does not depend on the primals, 'zero' zeros.
-
-        Raises:
-          ValueError: before the block was entered.
         """
         if unconnected_gradients not in (UnconnectedGradients.NONE, UnconnectedGradients.ZERO):
             raise ValueError(
                 f"unconnected_gradients must be 'none' or 'zero', not {unconnected_gradients!r}."
             )
-        if self._tape._log is None:
-            raise ValueError(
-                "jvp: nothing was computed yet in the `with` block of this accumulator."
-            )
         self._follow()
+        given = {id(primal): tangent for primal, tangent in self._given}
+        entered = self._tape._log is not None  # before that, the primals are all there is
 
         def find(item: Any) -> Any:
-            found = self._tangents.get(self._position(item))
+            found = self._tangents.get(self._position(item)) if entered else given.get(id(item))
             if found is None and unconnected_gradients == UnconnectedGradients.ZERO:
                 return zeros_like(item)
             return found

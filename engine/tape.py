@@ -343,7 +343,7 @@ class GradientTape:
         """The jacobian of each example on its own: `(b, n...)` and `(b, m...)` give `(b, n..., m...)`.
 
         Example i of the target must depend on example i of the source only. Without any dependence the
-        result is None, where TensorFlow has zeros.
+        result is zeros, whatever `unconnected_gradients` says, as in TensorFlow.
         """
         return vectorize.batch_jacobian(self, target, source, unconnected_gradients)
 

@@ -79,14 +79,14 @@ def vectorized_map(
     ]
     with batch.open():
         result = fn(nest.pack_sequence_as(elems, examples))
-        found = [convert(leaf) for leaf in nest.flatten(result)]
+        found = [None if leaf is None else convert(leaf) for leaf in nest.flatten(result)]
     if batch.loops and warn:
         warnings.warn(
             f"vectorized_map ran {', '.join(sorted(batch.loops))} example by example, which is slow: there "
             "is no rule to run them for all at once. warn=False silences this.",
             stacklevel=2,
         )
-    return nest.pack_sequence_as(result, [batch.collect(x) for x in found])
+    return nest.pack_sequence_as(result, [None if x is None else batch.collect(x) for x in found])
 
 
 def jacobian(tape: Any, target: Any, sources: Any, unconnected_gradients: str) -> Any:
@@ -136,7 +136,7 @@ def batch_jacobian(tape: Any, target: Any, source: Any, unconnected_gradients: s
     seeds = broadcast_to(one, [count, examples, *rest]) if slopes is None else one * slopes
     (found,) = _rows(tape, target, [source], seeds, count, unconnected_gradients, "batch_jacobian")
     if found is None:
-        return None
+        return zeros([examples, *rest, *sizes(x)[1:]], y.dtype)
     front = transpose(found, [1, 0, *range(2, x.ndim + 1)])
     return reshape(front, [examples, *rest, *sizes(x)[1:]])
 

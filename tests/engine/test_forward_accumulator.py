@@ -194,8 +194,7 @@ def test_an_accumulator_that_starts_in_the_middle_of_a_tape():
 def test_entered_again_it_goes_on():
     x = tf.constant(2.0)
     acc = ForwardAccumulator(x, 1.0)
-    with pytest.raises(ValueError, match="nothing was computed yet"):
-        acc.jvp(x)
+    assert numbers(acc.jvp([x, x * x])) == [1.0, None]
     with acc:
         y = x * x
         with pytest.raises(ValueError, match="recording already"):

@@ -29,6 +29,11 @@ def test_structures_go_in_and_come_out():
     assert numbers(out) == {"sum": [[11.0], [22.0]], "twice": ([2.0, 4.0], [7.0, 7.0])}
 
 
+def test_none_stays_none():
+    assert tf.vectorized_map(lambda x: None, ROWS) is None
+    assert tf.vectorized_map(lambda x: (None, x[0]), ROWS)[0] is None
+
+
 def test_the_function_runs_once_and_sees_one_example():
     seen = []
 
