@@ -187,8 +187,8 @@ def drop(x: Any, rate: Any, noise_shape: Any, sampler: Callable[[Any], Tensor]) 
     noise = sampler(_noise_shape(tensor, noise_shape))
     if noise_shape is not None:
         noise = broadcast_to(noise, sizes(tensor))
-    kept = noise >= share
-    return where(kept, tensor / cast(1 - share, tensor.dtype), zeros_like(tensor))
+    left = 1 - rate if isinstance(rate, (int, float)) else cast(1 - convert(rate), tensor.dtype)
+    return where(noise >= share, tensor / left, zeros_like(tensor))
 
 
 def _noise_shape(x: Tensor, asked: Any) -> Any:
