@@ -238,7 +238,16 @@ def test_every_differentiable_primitive_has_a_witness():
 def public_operations() -> dict[int, str]:
     """The functions of tf and of its modules of operations, by identity: one with two names counts once."""
     found: dict[int, str] = {}
-    for prefix in ("", "math.", "math.special.", "linalg.", "nn.", "bitwise.", "signal."):
+    for prefix in (
+        "",
+        "math.",
+        "math.special.",
+        "linalg.",
+        "nn.",
+        "nn.experimental.",
+        "bitwise.",
+        "signal.",
+    ):
         module: Any = tf
         for part in prefix.split(".")[:-1]:
             module = getattr(module, part)

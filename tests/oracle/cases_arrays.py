@@ -218,6 +218,8 @@ CASES: list[Case] = [
     row("tf.linspace(a, b, 3, axis=1)", real(2), real(2)),
     row("tf.space_to_batch(a, [2, 2], [[0, 0], [1, 1]])", real(1, 2, 4, 1)),
     row("tf.batch_to_space(a, [2, 2], [[0, 0], [1, 0]])", real(4, 2, 2, 1)),
+    row("tf.required_space_to_batch_paddings([5, 7], [2, 3])"),
+    row("tf.required_space_to_batch_paddings([5, 7], [2, 3], [[1, 0], [0, 1]])"),
     row("tf.nn.space_to_depth(a, 2)", real(1, 4, 2, 3)),
     row("tf.nn.depth_to_space(a, 2)", real(1, 2, 1, 8)),
     # Made from nothing or from integers.

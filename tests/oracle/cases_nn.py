@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.oracle.case import Case, row
-from tests.oracle.inputs import lit, real
+from tests.oracle.inputs import lit, real, spread
 
 ONE_HOT = lit([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
 SHARES = lit([[0.2, 0.5, 0.3], [0.1, 0.1, 0.8]])
@@ -77,5 +77,13 @@ CASES: list[Case] = [
     ),
     row("tf.nn.compute_accidental_hits([[1, 5], [7, 0]], tf.constant([7, 1, 3, 5], tf.int64), 2)"),
     row("tf.debugging.check_numerics(a, 'a')", real(2, 3), torch="a.clone()"),
+    row("tf.nn.compute_average_loss(a, sample_weight=b, global_batch_size=8)", real(4), real(4),
+        torch="(a * b).sum() / 8", rtol={"tensorflow": 1e-6}),  # it computes in float32
+    row("tf.nn.scale_regularization_loss(a)", real(3), torch="a.sum()"),
+    row("tf.nn.isotonic_regression(a)", spread(2, 6)),
+    row("tf.nn.isotonic_regression(a, decreasing=False, axis=0)", spread(5, 2)),
+    row("tf.nn.experimental.general_dropout(a, 0.4, lambda shape, dtype: "
+        "tf.constant([[0.2, 0.7, 0.4], [0.9, 0.39, 0.41]], dtype))", real(2, 3),
+        torch="a * torch.tensor([[0.0, 1.0, 1.0], [1.0, 0.0, 1.0]], dtype=torch.float64) / 0.6"),
     row("tf.nn.dropout(a, 0.0)", real(2, 3), torch="F.dropout(a, 0.0)"),
 ]  # fmt: skip

@@ -57,6 +57,8 @@ CASES: list[Case] = [
     # How a draw from the gamma distribution moves with its parameter: no public name, but see random_gamma.
     row("random_gamma_grad(a, b)", real(3, 5, low=0.4, high=8), real(5, low=0.2, high=9), orders=0,
         rtol={"tensorflow": 1e-11}),
+    row("tf.math.sobol_sample(5, 9, skip=3)"),
+    row("tf.math.sobol_sample(21, 40, dtype=tf.float64)"),
     # Fourier transforms.
     row("tf.signal.fft(a)", cplx(2, 5), torch="torch.fft.fft(a)"),
     row("tf.signal.ifft(a)", cplx(2, 4), torch="torch.fft.ifft(a)"),

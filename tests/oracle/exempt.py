@@ -10,7 +10,7 @@ NO_WITNESS: dict[str, str] = {
     "max_pool_pick": "stands in second derivatives; only a third flows through it",
 }
 
-# Public functions that are no operations on tensors.
+# Public functions that are no operations on tensors, or random: `random_cases.py` has those.
 _NO_NUMBERS = "it gives no numbers"
 NOT_RECORDED: dict[str, str] = {
     "tf.Assert": _NO_NUMBERS,
@@ -24,5 +24,6 @@ NOT_RECORDED: dict[str, str] = {
     "tf.is_symbolic_tensor": _NO_NUMBERS,
     "tf.name_scope": _NO_NUMBERS,
     "tf.no_op": _NO_NUMBERS,
+    "tf.nn.experimental.stateless_dropout": "it is random",
     "tf.print": _NO_NUMBERS,
 }

@@ -227,5 +227,9 @@ DRAWN: list[Draw] = [
     Draw("tf.random.stateless_binomial([n], [3, 4], 1000.0, 0.25)", binomial(1000, 0.25)),
     Draw("tf.random.stateless_poisson([n], [3, 4], tf.fill([n], 300.0))", poisson(300)),
     Draw("tf.random.normal([n], tf.zeros([n]) + 2.0, 0.5)", normal(2, 0.5)),
+    Draw(
+        "tf.cast(tf.nn.experimental.stateless_dropout(tf.ones([n]), 0.3, [1, 2]) > 0, tf.int32)",
+        binomial(1, 0.7),
+    ),
     Draw("tf.cast(tf.nn.dropout(tf.ones([n]), 0.3) > 0, tf.int32)", binomial(1, 0.7)),
 ]
