@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import engine as tf
-from engine.debugging.numerics import MOVES, NumericsChecker
+from engine.debugging.numerics import MOVES, NumericsChecker, _opened
 from engine.dispatch import context, registry
 from engine.places import Place, here, surroundings
 
@@ -395,3 +395,22 @@ def test_every_way_to_differentiate_names_the_operation(checked: None):
         forward,
     ):
         assert "in the gradient of sqrt, written at" in message(derive)
+
+
+def test_an_error_inside_a_branch_is_as_readable_while_checked(checked: None):
+    @tf.function(input_signature=[tf.TensorSpec(None)])
+    def f(x: Any) -> Any:
+        return tf.cond(tf.size(x) > 3, lambda: tf.reshape(x, [2, 2]), lambda: tf.reshape(x, [1]))
+
+    assert f(tf.ones([4])).shape == (2, 2)
+    for size in (2, 5):
+        with pytest.raises(Invalid, match=f"reshape: shape \\({size},\\) has {size} elements"):
+            f(tf.ones([size]))
+
+
+def test_a_program_opened_for_checking_is_the_same_program():
+    program = tf.function(lambda x: 2.0 * x).get_concrete_function(tf.constant(1.0))
+    opened = _opened(program)
+    assert opened.graph is program.graph and opened.outputs == program.outputs
+    assert opened._run(np.float32(3.0)) == ([np.float32(6.0)], [])
+    assert _opened(3) == 3
