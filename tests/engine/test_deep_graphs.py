@@ -90,6 +90,29 @@ def test_a_long_chain_is_freed_with_its_tape_and_at_once():
         gc.enable()
 
 
+def test_a_forward_derivative_of_a_long_chain():
+    x = tf.constant(1.5, tf.float64)
+    with tf.autodiff.ForwardAccumulator(x, tf.ones_like(x)) as accumulator:
+        y = decay(x)
+    np.testing.assert_allclose(float(accumulator.jvp(y)), EXPECTED[1], rtol=1e-9)
+
+
+def test_a_loop_of_very_many_steps_in_a_graph():
+    @tf.function
+    def run(y: Any) -> Any:
+        for _ in tf.range(STEPS):
+            y = y - H * (y * y)
+        return y
+
+    x = tf.constant(1.5, tf.float64)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = run(x)
+    found = [float(y), float(tape.gradient(y, x))]
+    np.testing.assert_allclose(found, EXPECTED[:2], rtol=1e-9)
+    assert len(run.get_concrete_function(x).graph.nodes) < 20
+
+
 def test_why_none_walks_a_long_chain():
     x = tf.constant(1.5, tf.float64)
     with tf.GradientTape() as tape:
