@@ -6,7 +6,6 @@ they run whenever the graph does, in the order in which they were written.
 
 from __future__ import annotations
 
-import pprint
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -37,6 +36,8 @@ class _Slot:
 
 def _template(inputs: tuple[Any, ...], sep: str) -> tuple[tuple[str, ...], list[Tensor]]:
     """The text around the tensors, and the tensors. What is no tensor is text from here on."""
+    import pprint  # only for those who print
+
     found: list[Tensor] = []
 
     def slot(leaf: Any) -> Any:
