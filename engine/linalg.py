@@ -22,7 +22,6 @@ from engine.ops.decompositions import (
     matrix_rank,
     matrix_transpose,
     pinv,
-    qr,
     slogdet,
     solve,
     svd,
@@ -42,6 +41,7 @@ from engine.ops.matrices import (
 )
 from engine.ops.matrix_functions import eig, eigvals, expm, logm, sqrtm
 from engine.ops.norms import global_norm, l2_normalize, norm, normalize
+from engine.ops.qr import qr
 from engine.ops.sequences import eye
 
 __all__ = [

@@ -23,6 +23,7 @@ antiderivatives  integrals with names: Dawson's, Fresnel's, Spence's, the expone
 fourier      Fourier and cosine transforms
 framing      signals in overlapping pieces: windows, frames, stft
 linalg       matmul
+qr           orthonormal columns and a triangle
 lu           triangular factors with rows exchanged
 bands        matrices with few diagonals
 matrix_functions  expm, sqrtm, logm, eig

@@ -1,7 +1,7 @@
 """Matrices solved, inverted and taken apart. Every operation works on stacks of matrices, `(..., n, n)`.
 
-The derivatives follow Giles, Collected Matrix Derivative Results (2008), and Walter and Lehmann (2018)
-for QR; each is written with operations of this file, so it can be differentiated again.
+The derivatives follow Giles, Collected Matrix Derivative Results (2008); each is written with operations of
+this file, so it can be differentiated again.
 """
 
 from __future__ import annotations
@@ -272,46 +272,6 @@ def cholesky_solve(chol: Any, rhs: Any, name: str | None = None) -> Tensor:
     """x with A x = rhs, given the Cholesky factor of A."""
     factor, b = convert_together(chol, rhs)
     return triangular_solve(factor, triangular_solve(factor, b), adjoint=True)
-
-
-def _qr_spec(x: TensorSpec, *, full: bool) -> tuple[TensorSpec, TensorSpec]:
-    *batch, rows, columns = _matrices("qr", x, False)
-    least = None if None in (rows, columns) else min(rows, columns)
-    inner = rows if full else least
-    return TensorSpec([*batch, rows, inner], x.dtype), TensorSpec([*batch, inner, columns], x.dtype)
-
-
-def _qr_vjp(dy: Any, y: Any, x: Tensor, *, full: bool) -> list[Tensor]:
-    _real_only("qr", x)
-    (dq, dr), (q, r) = dy, y
-    rows, columns = x.shape[-2], x.shape[-1]
-    if rows is None or columns is None or rows < columns or (full and rows > columns):
-        raise UnimplementedError(
-            f"qr: the derivative is there for matrices with at least as many rows as columns and "
-            f"full_matrices=False, but shape {x.shape} with full_matrices={full} was given."
-        )
-    m = matmul(r, swap_last(dr)) - matmul(swap_last(dq), q)
-    symmetric = _triangle(m) + swap_last(_triangle(m, 0.0))
-    inner = dq + matmul(q, symmetric)
-    return [swap_last(_triangular(r, swap_last(inner), False, False))]
-
-
-_QR = primitive(
-    "qr",
-    _wide(lambda xp, x, *, full: tuple(xp.linalg.qr(x, "complete" if full else "reduced"))),
-    _qr_spec,
-    vjp=_qr_vjp,
-)
-
-
-def qr(input: Any, full_matrices: bool = False, name: str | None = None) -> tuple[Tensor, Tensor]:
-    """Q with orthonormal columns and R upper triangular, with Q R = input.
-
-    >>> q, r = qr([[3.0, 1.0], [4.0, 2.0]])
-    >>> matmul(q, r).numpy().round(3).tolist()
-    [[3.0, 1.0], [4.0, 2.0]]
-    """
-    return _run(_QR, input, full=bool(full_matrices))
 
 
 def _gaps(values: Tensor) -> Tensor:

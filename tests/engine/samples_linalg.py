@@ -146,6 +146,8 @@ CASES: dict[str, list[Case]] = {
             ((matrix(3, 2),), REDUCED, np.linalg.qr),
             ((matrix(2, 2, 2),), REDUCED, np.linalg.qr),
             ((matrix(3, 3),), FULL, lambda x: np.linalg.qr(x, "complete")),
+            ((matrix(2, 4),), REDUCED, np.linalg.qr),
+            ((matrix(2, 2, 3),), FULL, lambda x: np.linalg.qr(x, "complete")),
             ((EMPTY,), REDUCED, lambda x: (x, x)),
         ],
         2,
