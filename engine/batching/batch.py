@@ -17,12 +17,12 @@ from engine.errors import InvalidArgumentError, OperatorNotAllowedInGraphError, 
 from engine.graph.graph import SymbolicTensor
 from engine.ops.creation import convert, zeros
 from engine.ops.draws import next_key
-from engine.ops.elementwise import cast, zeros_like
+from engine.ops.elementwise import cast, ones_like, zeros_like
 from engine.ops.indexing import tensor_scatter_nd_update
 from engine.ops.joining import stack
 from engine.ops.layout import _EXPAND, broadcast_to, expand_dims, reshape, sizes
 from engine.ops.reduce import reduce_sum
-from engine.ops.sequences import range_
+from engine.ops.scan import cumsum
 from engine.ops.slicing import getitem
 from engine.spec import TensorSpec
 from engine.tensor import Tensor
@@ -240,7 +240,8 @@ class Batch:
         """The keys of the next `count` random draws of each example, one example after the other."""
         with self._outside():
             first = next_key(state, count * self.size)
-            steps = cast(range_(self.size) * count, first.dtype)
+            ones = broadcast_to(ones_like(first[:1]), [self.size])  # type: ignore[index]
+            steps = cumsum(ones, exclusive=True) * cast(count, ones.dtype)
             keys = first + stack([zeros_like(steps), steps], 1)
         return self.wrap(keys)
 

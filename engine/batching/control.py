@@ -16,6 +16,8 @@ from engine.ops.layout import sizes, transpose
 from engine.spec import TensorSpec
 from engine.tensor import Tensor
 
+KEPT = 32  # programs kept for one program: there is one for each number of examples
+
 
 def _many(
     program: ConcreteFunction, batch: Batch, along: list[bool], stacked: list[bool]
@@ -28,6 +30,8 @@ def _many(
     known = program.__dict__.setdefault("_many", {})
     key = (size, *along, *stacked)
     if key not in known:
+        if len(known) >= KEPT:
+            known.clear()
         differ: list[bool] = []
 
         def run(*values: Tensor) -> list[Tensor]:

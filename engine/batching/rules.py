@@ -21,8 +21,8 @@ from engine.ops.elementwise import cast, ones_like, where
 from engine.ops.joining import concat
 from engine.ops.layout import broadcast_to, expand_dims, reshape, shape, sizes, transpose
 from engine.ops.linalg import swap_last
-from engine.ops.reduce import reduce_prod
-from engine.ops.sequences import range_
+from engine.ops.reduce import reduce_prod, reduce_sum
+from engine.ops.scan import cumsum
 from engine.ops.slicing import ALL
 from engine.tensor import Tensor
 
@@ -246,13 +246,16 @@ def _gather_nd(batch: Batch, primitive: Primitive, inputs: Inputs, attrs: Attrs)
     return apply(primitive, params.value, indices.value, **attrs)
 
 
+def _example_numbers(like: Tensor) -> Tensor:
+    """For each element the number of its example, in the dtype and on the device of the tensor."""
+    return cumsum(ones_like(like), 0, exclusive=True)
+
+
 def _changed(batch: Batch, primitive: Primitive, inputs: Inputs, attrs: Attrs) -> Any:
     """tensor_scatter_nd_*: each index starts with the number of its example."""
     tensor, indices, updates = inputs
     whole = batch.spread(indices)
-    column = [batch.size, *[1] * len(indices._dims)]
-    dims = [batch.size, *batch.sizes(indices)[:-1], 1]
-    numbers = broadcast_to(reshape(cast(range_(batch.size), whole.dtype), column), dims)
+    numbers = _example_numbers(reduce_sum(whole, -1, True))
     places = concat([numbers, whole], -1)
     return apply(primitive, batch.spread(tensor), places, batch.spread(updates), **attrs)
 
@@ -262,8 +265,7 @@ def _segments(batch: Batch, primitive: Primitive, inputs: Inputs, attrs: Attrs) 
     data, ids, like = inputs
     count, *rest = batch.sizes(like)
     whole = batch.spread(ids)
-    column = [batch.size, *[1] * len(ids._dims)]
-    first = reshape(cast(range_(batch.size) * count, whole.dtype), column)
+    first = _example_numbers(whole) * cast(count, whole.dtype)
     row = reshape(batch.spread(like), [batch.size * count, *rest])
     made = apply(primitive, batch.spread(data), whole + first, row, **attrs)
     return reshape(made, [batch.size, count, *rest])

@@ -13,12 +13,13 @@ from typing import Any
 from engine import nest
 from engine.batching.batch import Batch
 from engine.dispatch import apply
+from engine.dtypes import int32
 from engine.ops.complexes import conj
 from engine.ops.creation import convert, zeros
 from engine.ops.elementwise import ones_like
 from engine.ops.layout import broadcast_to, expand_dims, reshape, size, sizes, transpose
 from engine.ops.matrices import _UNDIAG
-from engine.ops.sequences import eye
+from engine.ops.reduce import reduce_sum
 from engine.ops.slicing import getitem
 from engine.spec import compatible, show
 from engine.tensor import Tensor
@@ -101,13 +102,12 @@ def jacobian(tape: Any, target: Any, sources: Any, unconnected_gradients: str) -
     slopes = ones_like(y) if slopes is None else slopes
     factors = _product_of_rows(tape, target, leaves)
     if factors is None:
-        square = broadcast_to(zeros([], y.dtype), [count, count])  # takes no memory
-        seeds = reshape(apply(_UNDIAG, reshape(slopes, [count]), square, k=0), [count, *dims])
+        seeds = reshape(_diagonal(slopes, count), [count, *dims])
     else:
         target, right = factors
         n, k = sizes(target)
         blocks = reshape(expand_dims(slopes, 2) * transpose(conj(right)), [count, k])
-        own_row = reshape(eye(n, dtype=y.dtype), [n, 1, n, 1])
+        own_row = reshape(_diagonal(_ones(y, 1), n), [n, 1, n, 1])
         seeds = reshape(own_row * reshape(blocks, [n, dims[1], 1, k]), [count, n, k])
     rows = _rows(tape, target, leaves, seeds, count, unconnected_gradients, "jacobian")
     full = [
@@ -131,7 +131,7 @@ def batch_jacobian(tape: Any, target: Any, source: Any, unconnected_gradients: s
     for n in rest:
         count = n * count
     target, slopes = _below(tape, target, [source])
-    one = reshape(eye(count, dtype=y.dtype), [count, 1, *rest])
+    one = reshape(_diagonal(_ones(y, 0), count), [count, 1, *rest])
     # Row k is the cotangent for element k of every example at once.
     seeds = broadcast_to(one, [count, examples, *rest]) if slopes is None else one * slopes
     (found,) = _rows(tape, target, [source], seeds, count, unconnected_gradients, "batch_jacobian")
@@ -146,6 +146,17 @@ def _begin(tape: Any, what: str) -> None:
     tape._check_usable(what)
     if tape._recording and not tape._persistent:
         tape._pop()
+
+
+def _ones(y: Tensor, axis: int) -> Tensor:
+    """Ones in the shape of `y` without an axis, of its dtype and on its device."""
+    return ones_like(reduce_sum(ones_like(y, int32), axis), y.dtype)
+
+
+def _diagonal(values: Tensor, count: Any) -> Tensor:
+    """A matrix with these `count` values on its diagonal, on the device where they are."""
+    square = broadcast_to(zeros([], values.dtype), [count, count])  # takes no memory
+    return apply(_UNDIAG, reshape(values, [count]), square, k=0)
 
 
 def _below(tape: Any, target: Any, leaves: list[Any]) -> tuple[Any, Tensor | None]:

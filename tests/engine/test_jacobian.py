@@ -284,6 +284,17 @@ def test_a_batch_jacobian_that_is_not_connected():
         assert zero.shape == (2, 2, 1) and not zero.numpy().any()
 
 
+def test_targets_without_derivatives():
+    x = tf.constant([[1.0, 2.0], [3.0, 4.0]])
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        targets = [tf.cast(x, tf.int32), x > 2.0]
+    for y in targets:
+        assert tape.jacobian(y, x) is None
+        blocks = tape.batch_jacobian(y, x)
+        assert blocks.dtype is y.dtype and blocks.shape == (2, 2, 2) and not blocks.numpy().any()
+
+
 def test_derivatives_of_batch_jacobians():
     x = tf.constant(X)
     with tf.GradientTape() as outer:
