@@ -105,18 +105,19 @@ class NumericsChecker:
     def _explain(
         self, primitive: Primitive, inputs: tuple[Tensor, ...], bad: Tensor, slot: int, count: int
     ) -> str:
-        place = surroundings(self.origin)
-        limit = self.path_length_limit
+        place, limit = surroundings(self.origin), self.path_length_limit
+        derived, forward = place.gradient or (
+            "",
+            None,
+        )  # in a backward pass: of what, and its place
+        layers = place.layers or (forward.layers if forward else ())
         which = "its output" if count == 1 else f"output {slot} of its {count} outputs"
         made = f"{primitive.name} made {_counts(_host(bad))} in {which}"
         lines = [f"check_numerics: {made}, {_form(bad)}{_first(bad)}."]
         lines += [f"input {i}: {_form(x)}, {_state(x)}" for i, x in enumerate(inputs)]
-        if place.gradient is not None:
-            name, forward = place.gradient
+        if derived:
             written = f", written at {forward.shown(limit)}" if forward else ""
-            lines.append(f"in the gradient of {name}{written}")
-        forward = place.gradient[1] if place.gradient is not None else None
-        layers = place.layers or (forward.layers if forward else ())
+            lines.append(f"in the gradient of {derived}{written}")
         if layers:
             lines.append(f"in the layer {' > '.join(layers)}")
         if place.graph:
@@ -125,10 +126,8 @@ class NumericsChecker:
         height = self.stack_height_limit
         callers = place.callers if height is None else place.callers[: max(height - 1, 0)]
         lines += [f"called from {caller.shown(limit)}" for caller in callers]
-        if all(_finite(x) for x in inputs):
-            names = [place.gradient[0]] if place.gradient is not None else []
-            fixes = [_FIXES[name] for name in [*names, primitive.name] if name in _FIXES]
-            lines.append(fixes[0] if fixes else _ANY_FIX)
+        if all(map(_finite, inputs)):
+            lines.append(_FIXES.get(derived) or _FIXES.get(primitive.name) or _ANY_FIX)
         else:
             lines.append(
                 "An input was not finite before: it is a constant, a variable or an argument that holds "
