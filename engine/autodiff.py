@@ -44,6 +44,13 @@ class ForwardAccumulator:
     ...     y = x * x * x
     >>> acc.jvp(y).numpy().tolist()
     [3.0, 0.0]
+    >>> with tf.autodiff.ForwardAccumulator(x, tf.constant([1.0, 1.0])) as acc:
+    ...     with tf.GradientTape() as tape:
+    ...         tape.watch(x)
+    ...         y = tf.reduce_sum(x * x * x)
+    ...     slope = tape.gradient(y, x)
+    >>> acc.jvp(slope).numpy().tolist()
+    [6.0, 12.0]
     """
 
     def __init__(self, primals: Any, tangents: Any):

@@ -70,6 +70,13 @@ def vectorized_map(
     >>> rows = tf.constant([[1, 2], [3, 4]])
     >>> tf.vectorized_map(lambda row: tf.reduce_sum(row * row), rows).numpy().tolist()
     [5, 25]
+    >>> w = tf.Variable(3.0)
+    >>> def slope(x):
+    ...     with tf.GradientTape() as tape:
+    ...         loss = (w * x) ** 2.0
+    ...     return tape.gradient(loss, w)
+    >>> tf.vectorized_map(slope, tf.constant([1.0, 2.0])).numpy().tolist()
+    [6.0, 24.0]
     """
     tensors = [convert(leaf) for leaf in nest.flatten(elems)]
     count = _count(tensors)
