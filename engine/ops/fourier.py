@@ -1,7 +1,7 @@
 """Fourier transforms of any number of axes, and the cosine transforms. They are `tf.signal`'s.
 
-One primitive, the complex transform over some axes, is its own adjoint; the real transforms are written
-with it. Halves of spectra: a real signal of length n has n // 2 + 1 frequencies that say everything.
+The complex transform over some axes is its own adjoint; those of real signals are each other's, but for
+weights. Halves of spectra: a real signal of length n has n // 2 + 1 frequencies that say everything.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ import numpy as np
 
 from engine.dispatch import apply, primitive
 from engine.errors import InvalidArgumentError
-from engine.ops.complexes import COMPLEX, _whole, complex, conj, real
+from engine.ops.complexes import _PARTS, _WHOLE, COMPLEX, _whole, complex, conj, real
 from engine.ops.creation import convert
-from engine.ops.elementwise import _check_kind, zeros_like
+from engine.ops.elementwise import _check_kind, divide, multiply, zeros_like
 from engine.ops.joining import concat, reverse, roll
 from engine.ops.layout import sizes
 from engine.ops.linalg import matmul
 from engine.ops.padding import pad
 from engine.ops.slicing import getitem
-from engine.spec import TensorSpec, normalize_axis, show, whole
+from engine.spec import TensorSpec, element_count, normalize_axis, show, whole
 from engine.tensor import Tensor
 
 
@@ -40,6 +40,63 @@ def _spec(x: TensorSpec, *, axes: tuple[int, ...], inverse: bool) -> TensorSpec:
 
 _FFT = primitive("fft", _kernel, _spec, vjp=(
     lambda dy, y, x, *, axes, inverse: apply(_FFT, dy, axes=axes, inverse=inverse),))  # fmt: skip
+
+
+def _half_kernel(xp: Any, x: Any, *, axes: tuple[int, ...]) -> Any:
+    if not x.size:
+        dims = [d // 2 + 1 if i == axes[-1] else d for i, d in enumerate(x.shape)]
+        return xp.zeros(dims, _WHOLE[x.dtype.name].as_numpy_dtype)
+    return xp.fft.rfftn(x, axes=axes).astype(_WHOLE[x.dtype.name].as_numpy_dtype, copy=False)
+
+
+def _half_spec(x: TensorSpec, *, axes: tuple[int, ...]) -> TensorSpec:
+    assert x.dims is not None
+    halved = [None if d is None else d // 2 + 1 if i == axes[-1] else d for i, d in enumerate(x.dims)]
+    return TensorSpec(halved, _whole("rfft", x))
+
+
+def _half_vjp(dy: Tensor, y: Tensor, x: Tensor, *, axes: tuple[int, ...]) -> Tensor:
+    size = whole(x.shape[axes[-1]], "The transformed size")
+    total = element_count(x.shape[axis] for axis in axes)
+    z = divide(conj(dy), _counts(size, dy, axes[-1]))
+    return multiply(apply(_SIGNAL, z, axes=axes, size=size), float(total))
+
+
+def _signal_kernel(xp: Any, x: Any, *, axes: tuple[int, ...], size: int) -> Any:
+    dims = [x.shape[axis] for axis in axes[:-1]] + [size]
+    dtype = _PARTS[x.dtype.name].as_numpy_dtype
+    if not x.size:
+        shape = [size if i == axes[-1] else d for i, d in enumerate(x.shape)]
+        return xp.zeros(shape, dtype)
+    return xp.fft.irfftn(x, dims, axes).astype(dtype, copy=False)
+
+
+def _signal_spec(x: TensorSpec, *, axes: tuple[int, ...], size: int) -> TensorSpec:
+    _check_kind("irfft", x, COMPLEX)
+    assert x.dims is not None
+    dims = [size if i == axes[-1] else d for i, d in enumerate(x.dims)]
+    return TensorSpec(dims, _PARTS[x.dtype.name])
+
+
+def _signal_vjp(dy: Tensor, y: Tensor, x: Tensor, *, axes: tuple[int, ...], size: int) -> Tensor:
+    total = element_count(y.shape[axis] for axis in axes)
+    z = conj(apply(_HALF, dy, axes=axes))
+    return multiply(z, _counts(size, z, axes[-1]) / total)
+
+
+def _counts(size: int, like: Tensor, axis: int) -> Any:
+    """How often each frequency of a half stands in the whole spectrum: the inner ones twice."""
+    counts = np.full(size // 2 + 1, 2.0)
+    counts[0] = 1
+    counts[size // 2 :] = 1 if size % 2 == 0 else 2
+    if size == 1:
+        counts[:] = 1
+    return counts.astype(like.dtype.as_numpy_dtype).reshape([-1] + [1] * (like.ndim - 1 - axis))
+
+
+# The half of a real signal's spectrum, and the real signal of given size whose half is given.
+_HALF = primitive("rfft", _half_kernel, _half_spec, vjp=(_half_vjp,))
+_SIGNAL = primitive("irfft", _signal_kernel, _signal_spec, vjp=(_signal_vjp,))
 
 
 def _last(x: Tensor, count: int, name: str) -> tuple[int, ...]:
@@ -114,6 +171,9 @@ def _real_forward(
     lengths = _lengths(given, axes, name)
     for axis, size in zip(axes, lengths, strict=True):
         x = x if size is None else _fit(x, axis, size)
+    if all(x.shape[axis] for axis in axes):
+        return _scaled(apply(_HALF, x, axes=axes), norm, _points(x, axes, norm), False)
+    # Sizes that only the graph knows: the half of what the complex transform gives.
     spectrum = _forward(complex(x, zeros_like(x)), axes, [None] * len(axes), norm)
     half = sizes(x)[axes[-1]] // 2 + 1
     return getitem(spectrum, (slice(None),) * axes[-1] + (slice(half),))
@@ -127,6 +187,11 @@ def _real_inverse(input: Any, axes: Any, given: Any, norm: str | None, name: str
     for axis, size in zip(axes, lengths, strict=True):
         if size is not None:
             x = _fit(x, axis, size // 2 + 1 if axis == last else size)
+    if all(x.shape[axis] for axis in axes):
+        size = 2 * (whole(x.shape[last], "A size") - 1) if lengths[-1] is None else lengths[-1]
+        if size:
+            signal = apply(_SIGNAL, x, axes=axes, size=size)
+            return _scaled(signal, norm, _points(signal, axes, norm), True)
     if len(axes) > 1:
         x = apply(_FFT, x, axes=axes[:-1], inverse=True)
     # The frequencies that are missing are the conjugates of the others, in reverse.

@@ -147,6 +147,30 @@ def _fourier(shape: tuple[int, ...], axes: tuple[int, ...], inverse: bool) -> tu
     return (draw(shape) + 1j * draw(shape),), {"axes": axes, "inverse": inverse}, reference
 
 
+def _half(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[Any, ...]:
+    """The first frequencies of the whole transform of a real signal."""
+    whole = _fourier(shape, axes, False)[2]
+    keep = shape[axes[-1]] // 2 + 1
+    return (draw(shape),), {"axes": axes}, lambda x: whole(x + 0j).take(range(keep), axes[-1])
+
+
+def _real_signal(shape: tuple[int, ...], axes: tuple[int, ...], size: int) -> tuple[Any, ...]:
+    """The sum of waves: a frequency and its negative, which is its conjugate, once each."""
+
+    def reference(x: np.ndarray) -> np.ndarray:
+        for axis in axes[:-1]:
+            n = x.shape[axis]
+            matrix = np.exp(2j * np.pi * np.outer(np.arange(n), np.arange(n)) / n) / n
+            x = np.moveaxis(np.tensordot(matrix, x, (1, axis)), 0, axis)
+        k = np.arange(size // 2 + 1)
+        twice = np.where((k == 0) | (2 * k == size), 1, 2)
+        waves = np.exp(2j * np.pi * np.outer(np.arange(size), k) / size) * twice / size
+        return np.moveaxis(np.tensordot(waves, x, (1, axes[-1])), 0, axes[-1]).real
+
+    given = draw(shape) + 1j * draw(shape)
+    return (given,), {"axes": axes, "size": size}, reference
+
+
 def _classes(count: int, unique: bool, part: int) -> Case:
     chances = np.array([0.5, 0.125, 0.25, 0.125])
     attrs = {"count": count, "unique": unique}
@@ -187,7 +211,7 @@ GAMMA = ((0.5, 0.2), (4, 6))
 BETA = ((0.5, 0.5, 0.06), (4, 4, 0.94))
 FAR, POSITIVE = {"low": -7, "high": 7}, {"low": 0.2, "high": 7}
 
-NEED_AN_AXIS = ("fft", "isotonic_pools")
+NEED_AN_AXIS = ("fft", "rfft", "irfft", "isotonic_pools")
 CASES: dict[str, list[Case]] = {
     "igamma": binary(each(lambda a, x: gamma_share(a, x).real), *GAMMA),
     "igammac": binary(each(lambda a, x: 1 - gamma_share(a, x).real), *GAMMA),
@@ -237,6 +261,20 @@ CASES: dict[str, list[Case]] = {
         _fourier((1,), (0,), True),
         _fourier((0, 4), (1,), False),
         linear=(0,),
+    ),
+    "rfft": calls(
+        _half((5,), (0,)),
+        _half((2, 3, 4), (1, 2)),
+        _half((2, 4, 3), (2, 1)),
+        _half((1,), (0,)),
+        ((np.zeros((0, 4)),), {"axes": (1,)}, lambda x: np.zeros((0, 3), complex)),
+    ),
+    "irfft": calls(
+        _real_signal((3,), (0,), 5),
+        _real_signal((2, 3, 3), (1, 2), 4),
+        _real_signal((2, 3, 3), (2, 1), 5),
+        _real_signal((1,), (0,), 1),
+        ((np.zeros((0, 3), complex),), {"axes": (1,), "size": 4}, lambda x: np.zeros((0, 4))),
     ),
     "sample_classes": [
         _classes(count, unique, part)
