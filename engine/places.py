@@ -103,7 +103,7 @@ def surroundings(origin: Any) -> Place:
             graph, node = frame.f_locals["self"].name, frame.f_locals.get("node")
             if node is not None and isinstance(node.line, Place) and not found:
                 written = node.line
-                found += [written, *written.callers]
+                found += [line for line in (written, *written.callers) if line]
                 layers += reversed(written.layers)
                 gradient = gradient or written.gradient
         elif code == "Function._trace":
@@ -111,10 +111,9 @@ def surroundings(origin: Any) -> Place:
         elif file.startswith(_KERAS) and code.endswith(".__call__"):
             layers.append(str(getattr(frame.f_locals.get("self"), "name", "")))
         frame = frame.f_back
-    if not found:
-        return Place()
-    place = Place(found[0])
-    place.file, place.number, place.function = found[0].file, found[0].number, found[0].function
+    line = found[0] if found else Place()  # the engine may have been alone, as in what `fit` traces
+    place = Place(line)
+    place.file, place.number, place.function = line.file, line.number, line.function
     place.callers = tuple(found[1:])
     place.layers = tuple(dict.fromkeys(name for name in reversed(layers) if name))
     place.gradient, place.graph = gradient, graph

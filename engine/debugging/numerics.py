@@ -110,7 +110,7 @@ class NumericsChecker:
             "",
             None,
         )  # in a backward pass: of what, and its place
-        layers = place.layers or (forward.layers if forward else ())
+        layers = place.layers or (() if forward is None else forward.layers)
         which = "its output" if count == 1 else f"output {slot} of its {count} outputs"
         made = f"{primitive.name} made {_counts(_host(bad))} in {which}"
         lines = [f"check_numerics: {made}, {_form(bad)}{_first(bad)}."]

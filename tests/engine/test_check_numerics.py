@@ -414,3 +414,15 @@ def test_a_program_opened_for_checking_is_the_same_program():
     assert opened.graph is program.graph and opened.outputs == program.outputs
     assert opened._run(np.float32(3.0)) == ([np.float32(6.0)], [])
     assert _opened(3) == 3
+
+
+def test_fit_names_the_layer_and_the_line_of_fit_when_all_the_rest_is_the_engines(checked: None):
+    first = tf.keras.layers.Dense(2, kernel_initializer="ones", name="first")
+    last = tf.keras.layers.Dense(1, kernel_initializer="ones", name="last")
+    model = tf.keras.Sequential([first, last], name="deep")
+    model.compile(tf.keras.optimizers.SGD(1e30), "mse")
+    data = np.ones([4, 3], np.float32), np.ones([4, 1], np.float32)
+    text = message(lambda: model.fit(*data, epochs=20, verbose=0))
+    assert written(text) == "text = message(lambda: model.fit(*data, epochs=20, verbose=0))"
+    assert "in the graph of 'train_step'" in text and "unknown line" not in text
+    assert "in the layer deep > last" in lines(text)
