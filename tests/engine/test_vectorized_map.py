@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import engine as tf
+from engine.batching import control
 from engine.dispatch import Primitive, apply
 from engine.errors import InvalidArgumentError, OperatorNotAllowedInGraphError
 from engine.spec import TensorSpec
@@ -170,6 +171,46 @@ def test_branches_and_loops_that_all_examples_share_run_once():
         assert_close(graph(ROWS), expected, 1e-14)
     count = {n: len(graph_of(f, n).operations) for n in (2, 9)}
     assert count[2] == count[9]
+
+
+def test_gradients_of_each_example_through_a_loop():
+    """Of x^4 sum(x), whose loop carries something that differs only from the second turn on."""
+
+    def f(a: Any) -> Any:
+        _, end = tf.while_loop(
+            lambda i, s: i < 4,
+            lambda i, s: (i + 1, s * a),
+            (tf.constant(0), tf.ones([3], tf.float64)),
+        )
+        return tf.reduce_sum(end) * tf.reduce_sum(a)
+
+    def slope(a: Any) -> Any:
+        return gradients(f, a)[1][0]
+
+    x = ROWS.numpy()
+    expected = 4 * x**3 * x.sum(1, keepdims=True) + (x**4).sum(1, keepdims=True)
+    for signature in (None, [TensorSpec([None, 3], tf.float64)]):
+        graph = tf.function(
+            lambda t: tf.vectorized_map(slope, t, fallback_to_while_loop=False),
+            input_signature=signature,
+        )
+        assert_close(graph(ROWS), expected, 1e-13)
+        assert_close(graph(ROWS[:2]), expected[:2], 1e-13)
+
+
+def test_programs_for_whole_batches_are_kept_but_not_without_end():
+    turns = tf.function(
+        lambda a: tf.while_loop(lambda i, s: i < 2, lambda i, s: (i + 1, s * a), (0, a))[1]
+    )
+    for n in range(1, control.KEPT + 4):
+        out = tf.vectorized_map(turns, tf.fill([n], 2.0))
+        assert numbers(out) == [8.0] * n
+    (node,) = [
+        node
+        for node in turns.get_concrete_function(TensorSpec([])).graph.operations
+        if node.op == "while"
+    ]
+    assert 0 < len(node.attrs["body"].__dict__["_many"]) <= control.KEPT
 
 
 def graph_of(f: Any, examples: int) -> Any:
