@@ -71,6 +71,7 @@ CALLS: list[tuple[str, list[Any]]] = [
         [_X],
     ),
     ("tf.nn.experimental.stateless_dropout(a, 0.5, [1, 2])", [_X]),
+    ("tf.required_space_to_batch_paddings(a, [2, 2])", [_SEED]),
     ("tf.linalg.eigh(a)", [_SQUARE]),
     ("tf.eig(a)", [_SQUARE]),
     ("tf.eigvals(a)", [_SQUARE]),
