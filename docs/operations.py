@@ -10,6 +10,7 @@ calls (`tf_dtypes.json`).
 
 from __future__ import annotations
 
+import functools
 import inspect
 import json
 import re
@@ -94,6 +95,7 @@ def public(module: ModuleType) -> dict[str, Any]:
     return found
 
 
+@functools.cache
 def entries() -> list[Entry]:
     """Everything public, each thing once with all its names."""
     found: dict[int, Entry] = {}
