@@ -9,7 +9,7 @@ from typing import Any
 
 from engine import nest
 from engine.scopes import name_scope, scoped
-from engine.variable import Variable
+from engine.variable import Variable, attach
 
 
 class Module:
@@ -85,6 +85,8 @@ class Module:
 
         visit(self)
         return tuple(found.values())
+
+    __setattr__ = attach
 
     def _trackable_children(self) -> dict[str, Any]:
         """What tf.train.Checkpoint looks through for variables."""

@@ -23,6 +23,13 @@ _created = itertools.count()
 awaited: list[Any] = []
 
 
+def attach(owner: Any, name: str, value: Any) -> None:
+    """Sets an attribute; a restored checkpoint that holds values for what is in it brings them now."""
+    object.__setattr__(owner, name, value)
+    for restoration in list(awaited):
+        restoration.attached(owner, name, value)
+
+
 class IndexedSlices(NamedTuple):
     """Rows and the numbers of the rows they stand for: what `Variable.scatter_update` and its kin take.
 

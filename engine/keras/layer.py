@@ -20,7 +20,7 @@ from engine.ops.creation import convert
 from engine.ops.elementwise import cast
 from engine.spec import TensorShape, TensorSpec
 from engine.tensor import Tensor
-from engine.variable import Variable
+from engine.variable import Variable, attach
 
 
 class InputSpec:
@@ -117,7 +117,7 @@ class Layer:
             members[name] = value
         else:
             members.pop(name, None)
-        object.__setattr__(self, name, value)
+        attach(self, name, value)
 
     # --- weights ------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from engine.tensor import describe
 from engine.train.files import CheckpointReader, Node, write_checkpoint
 from engine.train.objects import children, is_trackable, key_of, walk
 from engine.train.restoring import Restoration
-from engine.variable import Variable
+from engine.variable import Variable, attach
 
 
 class Checkpoint:
@@ -26,7 +26,8 @@ class Checkpoint:
 
     A value finds its variable by the attributes, list positions and dict keys that lead to it; names of
     variables do not matter. A variable that is made after `restore`, say when a layer is first called,
-    takes its value at its first use, if it hangs in its place by then.
+    takes its value at its first use, if it hangs in its place by then; one that was used before, when it
+    becomes an attribute. Differs from TensorFlow: not when it is appended to a list.
 
     The file is this engine's own, `prefix.npz`: neither this engine nor TensorFlow reads the other's.
     A value is written whole or not at all: who is interrupted keeps the earlier checkpoint. `options` is
@@ -67,6 +68,8 @@ class Checkpoint:
                     "Use another name."
                 )
             setattr(self, name, value)
+
+    __setattr__ = attach
 
     def _trackable_children(self) -> dict[str, Any]:
         held = {} if self._root is None else children(self._root)
@@ -119,7 +122,11 @@ class Checkpoint:
         """Waits until all is written. `save` and `write` have done that when they return."""
 
     def read(self, save_path: str | os.PathLike[str], options: Any = None) -> CheckpointLoadStatus:
-        """Restores what `write` wrote; the same as `restore`."""
+        """Restores what `write` wrote; the same as `restore`.
+
+        Differs from TensorFlow: both restore what either `save` or `write` wrote, and none of the checks
+        misses the save counter.
+        """
         return self.restore(save_path)
 
     def restore(
@@ -206,12 +213,11 @@ class CheckpointLoadStatus:
         return self
 
     def assert_nontrivial_match(self) -> CheckpointLoadStatus:
-        """Raises AssertionError when not one variable took a value."""
+        """Raises AssertionError when the checkpoint knows no object but the Checkpoint itself."""
         restoration = self._restored()
-        counter = self._checkpoint._counter
-        if all(variable is counter for variable in restoration.given()):
+        if not restoration.knows_more_than_the_root():
             raise AssertionError(
-                "Not one variable took a value. The checkpoint has "
+                "The checkpoint knows none of the objects. It has "
                 f"{_some(restoration.reader.get_variable_to_shape_map())}."
             )
         return self

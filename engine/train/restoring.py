@@ -18,7 +18,7 @@ from engine.dispatch import init_scope
 from engine.spec import compatible, show
 from engine.tensor import Tensor
 from engine.train.files import CheckpointReader
-from engine.train.objects import children
+from engine.train.objects import children, is_trackable
 from engine.variable import Variable, awaited
 
 _lock = threading.RLock()
@@ -60,17 +60,22 @@ class Restoration:
             int, weakref.ref[Any]
         ] = {}  # number of a node -> the object found for it
         self._given: dict[int, weakref.ref[Variable]] = {}  # the variables that took their values
+        self._values = sum(node.key is not None for node in reader.objects)
+        self._numbers: dict[int, int] = {}  # id of an anchor -> the number of its node
         self._told: set[int] = set()
         self._anchor(0, root)
         with _lock:
-            self._assign(*self._match(first=True))
+            self._assign(*self._match({0: root}, also_used=True))
             for older in list(awaited):
                 if older._is_replaced_by(self):
                     older.drop()
-            if self.left_over():
-                awaited.insert(0, self)  # of several, the newest has the word
-            else:
+            if self._is_done():
                 self.drop()
+            else:
+                awaited.insert(0, self)  # of several, the newest has the word
+
+    def _is_done(self) -> bool:
+        return len(self._given) == self._values
 
     def left_over(self) -> list[str]:
         """The names of the values that have found no variable."""
@@ -80,6 +85,10 @@ class Restoration:
     def given(self) -> list[Variable]:
         """The variables that took a value from this checkpoint, as far as they still exist."""
         return [variable for _, variable in self._alive()]
+
+    def knows_more_than_the_root(self) -> bool:
+        """Whether any object but the root has been found."""
+        return len(self._anchors) > 1 or bool(self._given)
 
     def _alive(self) -> list[tuple[int, Variable]]:
         pairs = ((number, reference()) for number, reference in self._given.items())
@@ -94,9 +103,22 @@ class Restoration:
     def place(self) -> None:
         """Gives values to the variables that wait at their places by now."""
         with _lock:
-            self._assign(*self._match(first=False))
-            if not self.left_over():
+            alive = ((number, reference()) for number, reference in self._anchors.items())
+            self._assign(*self._match({n: value for n, value in alive if value is not None}))
+            if self._is_done():
                 self.drop()
+
+    def attached(self, owner: Any, name: str, value: Any) -> None:
+        """An attribute was set: gives values to the variables in it, if the checkpoint knows the place."""
+        number = self._numbers.get(id(owner), -1)
+        if number < 0 or self._anchors[number]() is not owner or not is_trackable(value):
+            return
+        place = self.reader.objects[number].children.get(name)
+        if place is not None:
+            with _lock:
+                self._assign(*self._match({place: value}, also_used=True))
+                if self._is_done():
+                    self.drop()
 
     def drop(self) -> None:
         """Waits no longer."""
@@ -109,6 +131,7 @@ class Restoration:
         if number not in self._anchors and not isinstance(value, Variable):
             try:
                 self._anchors[number] = weakref.ref(value, self._lost)
+                self._numbers[id(value)] = number
             except TypeError:  # a list or a dict; it is reached from the object that holds it
                 return
 
@@ -122,16 +145,15 @@ class Restoration:
         mine = (reference() for reference in self._anchors.values())
         return all(value is None or id(value) in known for value in mine)
 
-    def _match(self, first: bool) -> tuple[list[tuple[int, Variable]], list[tuple[int, Variable]]]:
+    def _match(
+        self, found: dict[int, Any], also_used: bool = False
+    ) -> tuple[list[tuple[int, Variable]], list[tuple[int, Variable]]]:
         """Walks objects and nodes side by side: the variables to give a value to, and those assigned since.
 
-        The first time every variable takes its value; later only those that nobody has used yet.
+        It starts from the objects in `found`, by the numbers of their nodes. A variable that was used before
+        takes its value only with `also_used`.
         """
         nodes = self.reader.objects
-        found: dict[int, Any] = {}
-        for number, reference in self._anchors.items():
-            if (value := reference()) is not None:
-                found[number] = value
         queue = deque(found)
         takes: list[tuple[int, Variable]] = []
         overtaken: list[tuple[int, Variable]] = []
@@ -149,7 +171,7 @@ class Restoration:
                         f"the variable there has the value of {nodes[taken[id(value)]].key!r}",
                     )
                     continue
-                if not first and "_array" in value.__dict__:
+                if not also_used and "_array" in value.__dict__:
                     if isinstance(value, _Waiting):  # assigned before it was read: that stays
                         overtaken.append((number, value))
                     continue

@@ -287,8 +287,9 @@ def test_missing_and_left_over_values_are_named(tmp_path):
     with pytest.raises(AssertionError, match=r"1 variables took no value .*: c \(mine:0\)"):
         status.assert_existing_objects_matched()
     status.assert_nontrivial_match()
+    path = tf.train.Checkpoint(a=tf.Variable(1.0), b=tf.Variable(2.0)).write(tmp_path / "w")
     holder = tf.train.Checkpoint(other=tf.Variable(0.0))
-    with pytest.raises(AssertionError, match=r"Not one variable.* has a, b, save_counter"):
+    with pytest.raises(AssertionError, match=r"knows none of the objects. It has a, b\."):
         holder.restore(path).assert_nontrivial_match()
 
 

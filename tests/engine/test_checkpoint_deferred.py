@@ -86,15 +86,31 @@ def test_a_value_assigned_before_the_first_use_stays(tmp_path):
     assert net.scale.numpy() == 8.0 and net.parts[0].numpy().tolist() == [10.0, 20.0]
 
 
-def test_a_variable_used_before_it_has_a_place_keeps_its_value_and_that_is_said(tmp_path):
+@pytest.mark.parametrize("kind", [tf.Module, tf.keras.layers.Layer, tf.train.Checkpoint])
+def test_a_variable_that_was_used_takes_its_value_when_it_becomes_an_attribute(tmp_path, kind):
+    saved = kind()
+    saved.v, saved.parts = tf.Variable(5.0), [tf.Variable(2.0), {"a": tf.Variable(3.0)}]
+    path = tf.train.Checkpoint(net=saved).write(tmp_path / "c")
+    net, v = kind(), tf.Variable(0.0)
+    parts = [tf.Variable(0.0), {"a": tf.Variable(0.0)}]
+    status = tf.train.Checkpoint(net=net).read(path)
+    assert v.assign_add(1.0).numpy() == 1.0
+    net.v = v
+    assert v.numpy() == 5.0
+    net.parts = parts
+    assert (parts[0].numpy(), parts[1]["a"].numpy()) == (2.0, 3.0)
+    status.assert_consumed()
+
+
+def test_a_used_variable_that_is_appended_keeps_its_value_and_that_is_said(tmp_path):
     net = Lazy()
     status = tf.train.Checkpoint(net=net).restore(saved_lazy(tmp_path))
-    used = tf.Variable(1.0)
-    assert used.numpy() == 1.0
-    net.scale = used
-    with pytest.raises(AssertionError, match=r"net.scale \(Variable:0\).*used before"):
+    used = tf.Variable([1.0, 1.0])
+    assert used.numpy().tolist() == [1.0, 1.0]
+    net.parts.append(used)
+    with pytest.raises(AssertionError, match=r"net.parts.0 \(Variable:0\).*used before"):
         status.assert_existing_objects_matched()
-    assert used.numpy() == 1.0
+    assert used.numpy().tolist() == [1.0, 1.0]
 
 
 def test_other_variables_are_left_alone_while_a_checkpoint_waits(tmp_path):
