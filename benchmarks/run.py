@@ -206,7 +206,7 @@ def main() -> int:
     parser.add_argument("--peers", default="", help="their names, by commas; default: all")
     parser.add_argument("--note", default="", help="a sentence for the head of the table")
     parser.add_argument(
-        "--write", action="store_true", help="write the table to benchmarks/results/"
+        "--write", nargs="?", const="", help="write the table to benchmarks/results/, under a name"
     )
     options = parser.parse_args()
     peers = ["ours", *(options.peers.split(",") if options.peers else requirements())]
@@ -234,11 +234,13 @@ def main() -> int:
         f"Versions and BLAS: {versions}.\nIn bold: ours / theirs.\n\n{table(results, peers)}\n"
     )
     print(text)
-    if options.write:
-        what = options.only.replace(",", "-") or "eager"
+    if options.write is not None:
+        what = options.write or options.only.replace(",", "-") or "eager"
         target = HERE / "results" / f"{what}-{len(cores)}-core.md"
         target.parent.mkdir(exist_ok=True)
-        target.write_text("# Eager operations and gradients\n\n" + text)
+        whole = set(results) <= set(PROCESSES)
+        title = "Whole processes" if whole else "Eager operations and gradients"
+        target.write_text(f"# {title}\n\n{text}")
     return int("MISSED" in text)
 
 
