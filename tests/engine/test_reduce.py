@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -152,3 +153,21 @@ def test_argmax_and_argmin_are_those_of_numpy(axis: int):
     assert tf.argmax([3, 7, 7]).numpy() == 1  # the first of several; axis 0 by default
     with pytest.raises(tf.errors.InvalidArgumentError, match="axis 5"):
         tf.argmax(X, 5)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_an_overflow_is_infinite_without_a_word(dtype: str):
+    huge = tf.constant([[np.finfo(dtype).max] * 2] * 2, dtype)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # with the one exception that importing the engine makes
+        warnings.filterwarnings("ignore", r".* encountered in ", RuntimeWarning, r"engine\b")
+        assert np.isinf(tf.reduce_sum(huge).numpy())
+        assert np.isinf(tf.reduce_sum(huge, 1).numpy()).all()
+        assert np.isnan(tf.reduce_max(huge * np.nan).numpy())
+        row = tf.constant([1.0, 1.0], dtype)
+        _, (gradient,) = gradients(lambda b: huge * b, row)  # summed over the rows
+        assert np.isinf(gradient.numpy()).all()
+        with tf.GradientTape() as outer:
+            outer.watch(row)
+            _, (gradient,) = gradients(lambda b: huge * b * b, row)
+        assert np.isinf(outer.gradient(gradient, row).numpy()).all()

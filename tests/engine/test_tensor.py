@@ -267,3 +267,9 @@ def test_strings_compare_index_and_stack():
     assert tf.gather(words[0], 1).numpy() == b"b"
     assert (tf.constant("x") == "x").numpy() == np.True_
     assert tf.where(words == "a", "yes", words).numpy().tolist() == [[b"yes", b"b"], [b"c", b"yes"]]
+
+
+def test_python_reads_attributes_of_tensors_the_fast_way():
+    # One __getattr__ or __getattribute__ would make every operation 7% slower under Python 3.11.
+    for defined in (vars(cls) for cls in tf.Tensor.__mro__[:-1]):
+        assert not {"__getattr__", "__getattribute__"} & set(defined)
