@@ -66,7 +66,7 @@ def differentiable_inputs(record: Primitive, case: Case) -> list[int]:
     spec = output_spec(record.name, case, [t.spec for t in tensors(case)])
     if record.vjp is NOT_DIFFERENTIABLE or not spec.dtype.is_floating:
         return []
-    if case.reference is None:  # a draw moves with its parameters only on average: see test_candidates.py
+    if case.reference is None:  # a draw moves with its parameters only on average: test_candidates
         return []
     floating = [i for i, array in enumerate(case.inputs) if array.dtype.kind == "f"]
     if callable(record.vjp):
