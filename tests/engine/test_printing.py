@@ -152,6 +152,8 @@ def test_wrong_settings_are_refused_with_the_fix():
         ValueError, match=r"print: output_stream is sys\.stdout.*'file://'.*'nowhere'"
     ):
         tf.print(1, output_stream="nowhere")
+    with pytest.raises(ValueError, match=r"print: output_stream is .* not int 3"):
+        tf.print(1, output_stream=3)
     for wrong in (-2, 1.5, "3"):
         with pytest.raises(ValueError, match=r"print: summarize is a number of elements, or -1"):
             tf.print(1, summarize=wrong)
