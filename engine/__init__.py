@@ -163,7 +163,7 @@ from engine.ops.reduce import (
     reduce_sum,
 )
 from engine.ops.scan import cumsum
-from engine.ops.segments import histogram_fixed_width
+from engine.ops.segments import histogram_fixed_width, histogram_fixed_width_bins
 from engine.ops.selection import boolean_mask, dynamic_partition, dynamic_stitch, unravel_index
 from engine.ops.sequences import eye, linspace, meshgrid, one_hot, sequence_mask
 from engine.ops.sequences import range_ as range

@@ -130,6 +130,8 @@ CASES: list[Case] = [
     row("tf.math.bincount([1, 1, 2], weights=tf.constant([0.5, 0.25, 1.0]))"),
     row("tf.math.confusion_matrix([0, 1, 2, 1], [0, 2, 2, 1])"),
     row("tf.histogram_fixed_width(a, [0.0, 5.0], nbins=5)", lit([-1.0, 0.0, 1.5, 2.0, 5.0, 15.0], "float32")),
+    row("tf.histogram_fixed_width_bins(a, [0.0, 5.0], nbins=5)",
+        lit([-1.0, 0.0, 1.5, 2.0, 5.0, 15.0], "float32")),
     row("tf.math.is_non_decreasing(a)", lit([1.0, 1.0, 2.0])),
     row("tf.math.is_strictly_increasing(a)", lit([1.0, 1.0, 2.0])),
     # Shape.
