@@ -76,6 +76,7 @@ CASES: list[Case] = [
         torch="[x.abs() for x in torch.linalg.qr(a)]", label="square, batch"),
     row("[tf.abs(part) for part in tf.linalg.qr(a)]", matrix(2, 4), orders=0,
         torch="[x.abs() for x in torch.linalg.qr(a)]", label="wide"),
+    row("[tf.abs(part) for part in tf.linalg.qr(a)]", matrix(2, 4), label="wide, derived"),
     row("[tf.abs(part) for part in tf.linalg.eigh(a)]", positive(3, 3),
         torch="[x.abs() for x in torch.linalg.eigh(a.tril() + a.tril(-1).mT)]"),
     row("tf.linalg.eigvalsh(a)", positive(2, 3, 3), torch="torch.linalg.eigvalsh(a.tril() + a.tril(-1).mT)"),
