@@ -195,16 +195,17 @@ def looser(one: Dims | None, other: Dims | None) -> Dims | None:
     return tuple(a if a == b else None for a, b in zip(one, other, strict=True))
 
 
+NESTING = "The arguments are nested in another way: {}. Fix: one structure."
+
+
 def changes(before: list[Leaf], now: list[Leaf]) -> list[str]:
-    """A sentence for each argument that is not what it was."""
-    if [leaf.name for leaf in before] != [leaf.name for leaf in now]:
-        old, new = (
-            ", ".join(leaf.name for leaf in leaves) or "nothing" for leaves in (before, now)
-        )
-        return [
-            f"The arguments are nested in another way: {old} before, {new} now. Fix: one structure."
-        ]
-    return [said for a, b in zip(before, now, strict=True) if (said := b.change(a))]
+    """A sentence for each difference between the arguments of two calls that need different graphs."""
+    old, new = ([leaf.name for leaf in leaves] for leaves in (before, now))
+    if old != new:
+        said = [", ".join(names) or "nothing" for names in (old, new)]
+        return [NESTING.format(f"{said[0]} before, {said[1]} now")]
+    said = [text for a, b in zip(before, now, strict=True) if (text := b.change(a))]
+    return said or [NESTING.format("other keys, or a list where a tuple was")]
 
 
 @dataclass(frozen=True)
@@ -244,7 +245,7 @@ def explanation(name: str, known: Any, traced: list[Any], now: list[Leaf]) -> Ex
 
 def warn_of_retracing(name: str, count: int, before: list[Leaf], now: list[Leaf]) -> None:
     """Says, once for each function, which argument makes it trace so often."""
-    reasons = "\n  ".join(changes(before, now)) or "Its arguments change in every way."
+    reasons = "\n  ".join(changes(before, now))
     frame, level = sys._getframe(1), 2
     inside = str(Path(__file__).parent)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(inside):

@@ -16,6 +16,9 @@ from engine.dispatch import context
 from engine.function import CACHE_SIZE
 from tests.engine.oracle import assert_close, traced
 
+# Tracing often is what many of these tests do on purpose; test_retracing.py tests the warning.
+pytestmark = pytest.mark.filterwarnings("ignore::engine.retracing.RetracingWarning")
+
 # --- when it traces -------------------------------------------------------------------------------
 
 

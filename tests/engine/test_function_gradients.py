@@ -158,6 +158,7 @@ def test_an_inner_function_may_use_a_symbolic_tensor_of_the_outer():
     assert [t.numpy() for t in outer(tf.constant(3.0))] == [1089.0, 66.0]
 
 
+@pytest.mark.filterwarnings("ignore::engine.retracing.RetracingWarning")
 def test_a_function_may_call_itself_with_other_python_arguments():
     @tf.function
     def factorial(x: Any, n: int) -> Any:

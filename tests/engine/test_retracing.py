@@ -67,6 +67,13 @@ REASONS = {
         ["x: a tensor before, the Python value 3.0 now. Fix: pass the same kind each time, best a tensor: "
          "tf.constant(...)."],
     ),
+    "other keys": (
+        lambda pair: pair,
+        [{"a": tf.zeros([])}],
+        [{"b": tf.zeros([])}],
+        ["The arguments are nested in another way: other keys, or a list where a tuple was. Fix: one "
+         "structure."],
+    ),
     "another nesting": (
         lambda pair: pair,
         [(tf.zeros([]), tf.zeros([]))],
