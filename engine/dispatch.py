@@ -216,7 +216,7 @@ def run_eagerly(primitive: Primitive, inputs: tuple[Tensor, ...], attrs: dict[st
             with np.errstate(all="ignore"):  # 1/0 is inf, log(0) is -inf, as in every framework
                 result = primitive.kernel(devices.namespace(*arrays), *arrays, **attrs)
     except (ValueError, TypeError, IndexError, np.exceptions.AxisError) as error:
-        raise explain(primitive, inputs, attrs, error) from error
+        raise explain(primitive, inputs, attrs, error) from None
     return tuple(map(Tensor, result)) if type(result) is tuple else Tensor(result)
 
 
@@ -227,7 +227,7 @@ def explain(
     try:
         primitive.spec(*(tensor.spec for tensor in inputs), **attrs)
     except (OpError, ValueError, TypeError) as readable:
-        return readable
+        return readable.with_traceback(None)  # where the rule raised it helps nobody
     given = ", ".join(describe(tensor) for tensor in inputs)
     return InvalidArgumentError(f"{primitive.name} failed on {given}: {error}")
 

@@ -132,7 +132,7 @@ class ConcreteFunction:
                 readable = located(error)
                 if readable is error:
                     raise
-                raise readable from error
+                raise readable from None
             for place in self._unsure:
                 self.graph.updates[place][0]._check(Tensor(updates[place]), "assign")
             for (variable, _), array in zip(self.graph.updates, updates, strict=True):

@@ -129,7 +129,7 @@ def binary(
                 try:
                     output = Tensor(ufunc(a, b))  # what apply would do, without its questions
                 except ValueError as error:
-                    raise explain(record, (x, y), _NO_ATTRS, error) from error
+                    raise explain(record, (x, y), _NO_ATTRS, error) from None
                 log = context.log
                 if log is not None:
                     log.record(record, (x, y), _NO_ATTRS, output)

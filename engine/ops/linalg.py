@@ -102,7 +102,7 @@ def matmul(
             try:
                 output = Tensor(np.dot(left, right))  # what apply would do, without its questions
             except ValueError as error:
-                raise explain(_MATMUL, (a, b), {}, error) from error
+                raise explain(_MATMUL, (a, b), {}, error) from None
             if context.log is not None:
                 context.log.record(_MATMUL, (a, b), {}, output)
             return output
