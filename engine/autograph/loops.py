@@ -6,6 +6,7 @@ are carried from step to step; everything else has to stay what it is.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -29,8 +30,8 @@ from engine.autograph.values import (
     zeros_like,
 )
 from engine.dispatch import context
-from engine.errors import InvalidArgumentError
-from engine.graph.control import Part, join_loop
+from engine.errors import InvalidArgumentError, UnimplementedError
+from engine.graph.control import Part, allowed, join_loop
 from engine.graph.graph import SymbolicTensor
 from engine.ops.creation import convert as as_tensor
 from engine.ops.creation import zeros
@@ -59,9 +60,52 @@ def while_stmt(
         body()
 
 
-MOST_TRACES = (
-    4  # of one body: a number among the state may have to become a float, a result to be known
-)
+# Of one body: a number of the state may have to become a float, a result or a size to be known.
+MOST_TRACES = 5
+
+
+class _Options(threading.local):
+    """What the bodies being traced ask for: for each loop, innermost last, (tensor, shape) pairs."""
+
+    def __init__(self) -> None:
+        self.loops: list[list[tuple[Any, Any]]] = []
+
+
+_options = _Options()
+
+
+def set_loop_options(
+    parallel_iterations: int | None = None,
+    swap_memory: bool | None = None,
+    maximum_iterations: Any = None,
+    shape_invariants: Any = None,
+) -> None:
+    """Says, as the first statement of a loop's body, what the loop may do.
+
+    Args:
+      shape_invariants: pairs (name, shape): the shape that the variable keeps, None for a size that changes.
+      parallel_iterations, swap_memory: accepted.
+      maximum_iterations: not taken; use `tf.while_loop`, or a counter in the test.
+
+    Outside a loop that a tensor decides it does nothing.
+
+    >>> import engine as tf
+    >>> @tf.function
+    ... def doubled(v, n):
+    ...     while tf.size(v) < n:
+    ...         tf.autograph.experimental.set_loop_options(shape_invariants=[(v, [None])])
+    ...         v = tf.concat([v, v], 0)
+    ...     return v
+    >>> doubled(tf.constant([1]), tf.constant(4)).numpy().tolist()
+    [1, 1, 1, 1]
+    """
+    if maximum_iterations is not None:
+        raise UnimplementedError(
+            "set_loop_options: maximum_iterations is not taken here. Use tf.while_loop with "
+            "maximum_iterations, or count the steps in the test of the loop."
+        )
+    if _options.loops:
+        _options.loops[-1].extend(shape_invariants or [])
 
 
 def _loop(
@@ -73,6 +117,7 @@ def _loop(
 ) -> None:
     begin = list(get())
     hints: dict[tuple[int, int], Any] = {}  # (name, leaf) -> dtype that a Python number has to take
+    wide: dict[tuple[int, int], Any] = {}  # (name, leaf) -> shape that the body asked for
     for _ in range(MOST_TRACES):
         carried = [
             (i, j)
@@ -84,6 +129,10 @@ def _loop(
         flat = [leaves_of(value) for value in begin]
         start = [as_tensor(flat[i][j], hint=hints.get((i, j))) for i, j in carried]
         specs = [TensorSpec(t.spec.dims, t.dtype) for t in start]
+        for k, at in enumerate(carried):
+            if at in wide:
+                specs[k] = allowed(specs[k], TensorSpec(wide[at]), start[k])
+        asked: dict[tuple[int, int], Any] = {}
 
         def assembled(symbols: Any, at: Any = carried, old: Any = flat) -> list[Any]:
             fresh = [list(leaves) for leaves in old]
@@ -94,9 +143,19 @@ def _loop(
                 for value, leaves in zip(begin, fresh, strict=True)
             ]
 
-        def step(*symbols: Any, build: Any = assembled) -> list[Any]:
+        def step(
+            *symbols: Any, build: Any = assembled, at_first: Any = carried, found: Any = asked
+        ) -> list[Any]:
             put(build(symbols))
-            body()
+            _options.loops.append([])
+            try:
+                body()
+            finally:
+                wishes = _options.loops.pop()
+            for tensor, shape in wishes:
+                for at, symbol in zip(at_first, symbols, strict=True):
+                    if symbol is tensor:
+                        found[at] = TensorSpec(shape).dims
             return list(get())
 
         def proceed(*symbols: Any, build: Any = assembled) -> Any:
@@ -112,8 +171,9 @@ def _loop(
                     raise
                 hints |= wider
                 continue
-            more = _returned(begin, one, names)
-            if more:
+            asked = {at: dims for at, dims in asked.items() if wide.get(at) != dims}
+            if asked or _returned(begin, one, names):
+                wide |= asked
                 continue
             after = _after_step(begin, one.result, names)
             wider = {

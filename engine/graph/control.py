@@ -356,7 +356,7 @@ def traced_while(
     specs = [TensorSpec(t.spec.dims, t.dtype) for t in start]
     if shape_invariants is not None:
         shapes = nest.flatten_up_to(loop_vars, shape_invariants)
-        specs = [_allowed(s, given, t) for s, given, t in zip(specs, shapes, start, strict=True)]
+        specs = [allowed(s, given, t) for s, given, t in zip(specs, shapes, start, strict=True)]
     step = Part(f"{name}_body", lambda *v: like_before(loop_vars, body(*v)), specs, loop_vars)
     test = Part(f"{name}_cond", cond, specs, loop_vars)
     step.give(nest.flatten(step.result), [spec.dtype for spec in specs])
@@ -413,11 +413,16 @@ def join_loop(
     return made[: len(start)]
 
 
-def _allowed(spec: TensorSpec, given: Any, tensor: Tensor) -> TensorSpec:
+def allowed(spec: TensorSpec, given: Any, tensor: Tensor) -> TensorSpec:
+    """The spec of a loop variable with the shape that it is said to keep.
+
+    Raises:
+      ValueError: when the variable does not have that shape to begin with.
+    """
     wide = TensorSpec(given.shape if isinstance(given, TensorSpec) else given, spec.dtype)
     if not compatible(wide.dims, spec.dims):
         raise ValueError(
-            f"tf.while_loop: {describe(tensor)} does not fit the shape invariant {show(wide.dims)}."
+            f"A loop variable, {describe(tensor)}, does not fit the shape invariant {show(wide.dims)}."
         )
     return wide
 
