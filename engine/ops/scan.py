@@ -16,7 +16,16 @@ from engine import spec
 from engine.dispatch import apply, primitive, same_dtype
 from engine.errors import InvalidArgumentError
 from engine.ops.creation import convert
-from engine.ops.elementwise import NUMBERS, _check_kind, equal, exp, minimum, ones_like, where, zeros_like
+from engine.ops.elementwise import (
+    NUMBERS,
+    _check_kind,
+    equal,
+    exp,
+    minimum,
+    ones_like,
+    where,
+    zeros_like,
+)
 from engine.spec import TensorSpec, normalize_axis
 from engine.tensor import Tensor
 
