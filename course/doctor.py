@@ -178,7 +178,9 @@ def check_ipykernel() -> Iterator[Finding]:
     elif (7, 0) <= parts < (7, 4):
         yield problem(f"ipykernel {version}: now and then a cell is sent and never runs", fix)
     else:
-        yield problem(f"ipykernel {version}: Stop and the sliders may do nothing while fit runs", fix)
+        yield problem(
+            f"ipykernel {version}: Stop and the sliders may do nothing while fit runs", fix
+        )
 
 
 def check_kernel_spec() -> Iterator[Finding]:
