@@ -20,6 +20,7 @@ from docs.operations import (
     public,
     tensorflow,
 )
+from tests.oracle.tensorflow_signatures import UNSPECIFIED
 
 THEIRS = tensorflow()
 
@@ -81,7 +82,7 @@ def mismatches(name: str) -> list[str]:
             shared.append(argument)
             if default is not None and mine.default is mine.empty:
                 found.append(f"{argument} has no default, and {default} in TensorFlow")
-            elif default is not None and default_text(mine.default) != default:
+            elif default not in (None, UNSPECIFIED) and default_text(mine.default) != default:
                 found.append(f"{argument} is {mine.default!r} by default, not {default}")
     known = {argument for argument, _ in theirs}
     own = {p for p in positional if p not in known}  # ours alone: they must stand behind the others

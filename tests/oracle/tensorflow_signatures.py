@@ -17,6 +17,7 @@ from types import ModuleType
 from typing import Any
 
 RECORDED = Path(__file__).parent / "recorded" / "tf_signatures.json"
+UNSPECIFIED = "<unspecified>"
 # Namespaces that hold what the engine may have. Keras is compared elsewhere.
 NAMESPACES = (
     "autodiff", "autograph", "autograph.experimental", "bitwise", "config", "config.experimental",
@@ -28,6 +29,8 @@ NAMESPACES = (
 
 def default_text(value: Any) -> str:
     """A default as text that does not depend on where TensorFlow lies in memory."""
+    if type(value) is object:  # stands for an argument that was left out
+        return UNSPECIFIED
     if isinstance(value, enum.Enum):
         return repr(value.value)
     if callable(value) and hasattr(value, "__name__"):
