@@ -6,6 +6,7 @@ the outputs and of the updates. No tensor, tape or dispatch is left in it; that 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from keyword import iskeyword
 from typing import Any
@@ -14,7 +15,7 @@ import numpy as np
 
 from engine import devices
 from engine.dispatch import Primitive, explain
-from engine.dtypes import bfloat16
+from engine.dtypes import bfloat16, float32, float64, int32, int64
 from engine.errors import OpError
 from engine.graph.graph import CONSTANT, PLACEHOLDER, VARIABLE, Graph, Node
 from engine.tensor import Tensor
@@ -54,10 +55,45 @@ _TEXT: dict[str, Any] = {
 }
 
 
+_OPERATORS = {
+    "add": "+", "subtract": "-", "multiply": "*", "divide": "/",
+    "equal": "==", "not_equal": "!=", "less": "<", "less_equal": "<=", "greater": ">",
+    "greater_equal": ">=",
+}  # fmt: skip
+_PLAIN = (float32, float64, int32, int64)
+
+
+def _on_scalars(graph: Graph, node: Node, names: dict[str, Any], arguments: list[str]) -> str:
+    """An operator, where all operands are single numbers; an empty text elsewhere.
+
+    NumPy hands single numbers out as scalars, and a scalar's own operators take a tenth of a ufunc's time. A
+    number that is constant is written as such, which changes no dtype.
+    """
+    if any(graph.specs[n].dims != () for n in node.inputs):
+        return ""
+    if node.op == "select":
+        return "{1} if {0} else {2}".format(*arguments)
+    if node.op not in _OPERATORS or any(graph.specs[n].dtype not in _PLAIN for n in node.inputs):
+        return ""
+    values = [
+        names[a].item() if isinstance(names.get(a), (np.ndarray, np.generic)) else None
+        for a in arguments
+    ]
+    if None in values:  # else NumPy would not be asked at all
+        arguments = [
+            a if value is None or not math.isfinite(value) else repr(value)
+            for a, value in zip(arguments, values, strict=True)
+        ]
+    return f"{arguments[0]} {_OPERATORS[node.op]} {arguments[1]}"
+
+
 def _call(graph: Graph, node: Node, names: dict[str, Any], arguments: list[str]) -> str:
     """The right-hand side of a node's line; what it refers to goes into `names`."""
     primitive = node.primitive
     assert isinstance(primitive, Primitive)
+    scalar = _on_scalars(graph, node, names, arguments)
+    if scalar:
+        return scalar
     ufunc: Any = primitive.ufunc
     if _matrix_product(graph, node):  # np.dot skips the checks matmul makes for stacks of matrices
         return f"np.dot({', '.join(arguments)})"

@@ -317,5 +317,5 @@ def test_the_listing_shows_the_programs_inside():
     concrete = tf.function(power).get_concrete_function(tf.constant(2.0), tf.constant(3))
     listing = str(concrete.graph)
     assert "graph while_body" in listing and "graph while_cond" in listing
-    assert "def graph_while_body(" in concrete.source and "np.less(" in concrete.source
+    assert "def graph_while_body(" in concrete.source and " < " in concrete.source
     assert "cond=while_cond" in listing and concrete.draw().startswith("<svg")

@@ -255,3 +255,31 @@ def test_a_random_program_computes_the_same_bits_compiled(steps: Any, one: Any, 
     for ours, theirs in zip(concrete(x, y), eager, strict=True):
         assert ours.shape == theirs.shape and ours.dtype is theirs.dtype
         assert bits(ours) == bits(theirs)
+
+
+def test_single_numbers_use_operators_and_constants_are_written_out():
+    f = program(
+        lambda x, n: tf.where(x > 1.0, (x + 2.0) / 3.0, x * tf.cast(n, tf.float32)),
+        tf.constant(1.0),
+        tf.constant(2),
+    )
+    assert "v0 + 2.0" in f.source and "/ 3.0" in f.source and " if " in f.source
+    for value in (0.1, 1.0, 7.3, np.inf, np.nan):
+        x, n = tf.constant(value), tf.constant(3)
+        expected = tf.where(x > 1.0, (x + 2.0) / 3.0, x * 3.0)
+        made = f(x, n)
+        assert bits(made) == bits(expected) and made.dtype is tf.float32
+
+
+def test_single_numbers_keep_their_dtype_and_wrap_around_silently():
+    top = np.iinfo(np.int32).max
+    f = program(lambda n: (n + 1, n * 2, n - 1 > 5), tf.constant(1))
+    ours, expected = f(tf.constant(top)), (tf.constant(top) + 1, tf.constant(top) * 2, True)
+    assert [t.dtype for t in ours] == [tf.int32, tf.int32, tf.bool]
+    assert [t.numpy() for t in ours[:2]] == [t.numpy() for t in expected[:2]]
+    half = program(lambda x: x / 0.0, tf.constant(1.0, tf.float64))
+    assert half(tf.constant(-1.0, tf.float64)).numpy() == -np.inf
+    large = program(lambda x: x * 1e30, tf.constant(1.0))
+    assert (
+        large(tf.constant(1e30)).numpy() == np.inf and large(tf.constant(1.0)).dtype is tf.float32
+    )
