@@ -18,7 +18,8 @@ def is_nested(seq: Any) -> bool:
     return isinstance(seq, (list, tuple, Mapping))
 
 
-def _children(structure: Any) -> Iterable[Any]:
+def children(structure: Any) -> Iterable[Any]:
+    """The parts of a list, tuple or dict, in the order of `flatten`."""
     if isinstance(structure, Mapping):
         return [structure[key] for key in sorted(structure)]
     return structure
@@ -32,7 +33,7 @@ def flatten(structure: Any, expand_composites: bool = False) -> list[Any]:
     """
     if not is_nested(structure):
         return [structure]
-    return [leaf for child in _children(structure) for leaf in flatten(child)]
+    return [leaf for child in children(structure) for leaf in flatten(child)]
 
 
 def flatten_up_to(shallow: Any, structure: Any) -> list[Any]:
@@ -44,7 +45,7 @@ def flatten_up_to(shallow: Any, structure: Any) -> list[Any]:
     if not is_nested(shallow):
         return [structure]
     assert_same_level(shallow, structure)
-    pairs = zip(_children(shallow), _children(structure), strict=True)
+    pairs = zip(children(shallow), children(structure), strict=True)
     return [part for one, other in pairs for part in flatten_up_to(one, other)]
 
 
@@ -88,7 +89,7 @@ def _fill(structure: Any, supply: Iterator[Any]) -> Any:
     # the leaves alive until the garbage collector comes.
     if not is_nested(structure):
         return next(supply)
-    return _rebuild(structure, [_fill(child, supply) for child in _children(structure)])
+    return _rebuild(structure, [_fill(child, supply) for child in children(structure)])
 
 
 def assert_same_level(first: Any, second: Any) -> None:
@@ -124,7 +125,7 @@ def assert_same_structure(
             f"The structures differ in type: {type(nest1).__name__} {nest1!r} against "
             f"{type(nest2).__name__} {nest2!r}. Use the same type, or check_types=False."
         )
-    for one, other in zip(_children(nest1), _children(nest2), strict=True):
+    for one, other in zip(children(nest1), children(nest2), strict=True):
         assert_same_structure(one, other, check_types)
 
 

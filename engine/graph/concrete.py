@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,7 +57,7 @@ class ConcreteFunction:
     def __init__(self, graph: Graph, signature: Any, result: Any, places: list[int | None]):
         self.graph = graph  # as written: the program that gradients are taken of
         self.structured_input_signature = signature
-        self._result = result  # the nested result, with positions for its leaves
+        self._pack = _packer(result)
         self._places = places  # for each leaf of the result: its place in graph.outputs, or None
         self._captures = any(isinstance(node.payload, SymbolicTensor) for node in graph.nodes)
         self.optimized, self.passes = (graph, Stages()) if self._captures else optimize(graph)
@@ -139,7 +139,7 @@ class ConcreteFunction:
                 variable._array = array
             outputs = [Tensor(array) for array in results]
         leaves = [None if place is None else outputs[place] for place in self._places]
-        return nest.pack_sequence_as(self._result, leaves)
+        return self._pack(leaves)
 
     def step(self, *args: Any) -> Iterator[Step]:
         """Runs the program as it was written, node by node: after each operation you get its values.
@@ -189,6 +189,20 @@ class ConcreteFunction:
 
     def __repr__(self) -> str:
         return f"<ConcreteFunction {self.pretty_printed_signature()}>"
+
+
+def _packer(structure: Any) -> Callable[[list[Any]], Any]:
+    """`nest.pack_sequence_as` for one structure, written out for the usual ones: it runs at each call."""
+    structure = nest.map_structure(lambda _: None, structure)  # keeps no tensor of the trace
+    if structure is None:
+        return lambda leaves: leaves[0]
+    flat = all(child is None for child in nest.children(structure))
+    if flat and type(structure) is dict:
+        places = [(key, sorted(structure).index(key)) for key in structure]
+        return lambda leaves: {key: leaves[place] for key, place in places}
+    if flat and type(structure) in (list, tuple):
+        return type(structure)
+    return lambda leaves: nest.pack_sequence_as(structure, leaves)
 
 
 def _brief(spec: TensorSpec) -> str:
