@@ -19,7 +19,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -94,13 +94,23 @@ def make_lab(clone: Path, environment: dict[str, str]) -> Iterator[tuple[int, st
                     time.sleep(0.1)
             yield port, token
         finally:
-            # make and all that it started share a session of their own.
-            os.killpg(make.pid, signal.SIGTERM)
-            try:
-                make.wait(30)
-            except subprocess.TimeoutExpired:
-                os.killpg(make.pid, signal.SIGKILL)
-                make.wait()
+            _end_group(make)
+
+
+def _end_group(leader: subprocess.Popen[bytes]) -> None:
+    """Ends a process and all that it started in its session; returns when they are gone.
+
+    make ends at once, but the server it started first ends its kernels and writes its files.
+    """
+    deadline = time.monotonic() + 30
+    for kind in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.killpg(leader.pid, kind)
+            while time.monotonic() < deadline:
+                leader.poll()
+                os.killpg(leader.pid, 0)  # raises when nobody is left
+                time.sleep(0.1)
+    leader.wait()
 
 
 def measure(say: Callable[[str], None] = print) -> dict[str, float]:
@@ -117,7 +127,7 @@ def measure(say: Callable[[str], None] = print) -> dict[str, float]:
         seconds[name] = time.monotonic() - began
         say(f"{seconds[name]:7.1f} s  {name}")
 
-    with tempfile.TemporaryDirectory(prefix="first-hour-") as folder:
+    with tempfile.TemporaryDirectory(prefix="first-hour-", ignore_cleanup_errors=True) as folder:
         clone = Path(folder) / "clone"
         environment = bare_environment(Path(folder) / "home")
         with stage("git clone"):
