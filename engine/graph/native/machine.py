@@ -1,0 +1,235 @@
+"""From LLVM's language to a function that Python can call: llvmlite compiles, a door goes in front.
+
+The door is a builtin function that takes NumPy arrays. It reads the address of the elements out of the array
+object itself, which takes nanoseconds where ctypes takes a microsecond. If an argument is not an array of
+the expected kind, laid out row by row, the door hands the call to Python instead, which makes a copy that is.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from engine.dtypes import DType
+
+# Where CPython and NumPy keep things in their objects: the type of an object, the elements of an array and
+# its flags, the value of a NumPy scalar. `available` compares them with arrays before they are trusted.
+TYPE, DATA, FLAGS, VALUE = 8, 16, 64, 16
+ROW_BY_ROW, ALIGNED, WRITEABLE = 0x1, 0x100, 0x400  # NumPy's flags
+RELEASE_ABOVE = 1 << 18  # elements: work of a good 50 us lets other threads run
+
+
+class _Machine:
+    """The compiler for this machine's processor, started once."""
+
+    def __init__(self) -> None:
+        import llvmlite.binding as llvm
+
+        self.llvm = llvm
+        llvm.initialize_native_target()
+        llvm.initialize_native_asmprinter()
+        features = llvm.get_host_cpu_features().flatten()
+        self.target = llvm.Target.from_default_triple().create_target_machine(
+            cpu=llvm.get_host_cpu_name(), features=features, opt=3, jit=True
+        )
+        self.engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), self.target)
+        self.count = 0
+
+    def compile(self, text: str, name: str) -> tuple[int, str]:
+        """The address of the function `name` in a module, and the module as it was optimized."""
+        module = self.llvm.parse_assembly(text)
+        module.verify()
+        options = self.llvm.create_pipeline_tuning_options(speed_level=3)
+        options.loop_vectorization = options.loop_interleaving = True
+        builder = self.llvm.create_pass_builder(self.target, options)
+        builder.getModulePassManager().run(module, builder)
+        optimized = str(module)
+        self.engine.add_module(module)
+        self.engine.finalize_object()
+        return self.engine.get_function_address(name), optimized
+
+
+_machine: _Machine | None = None
+_why: str | None = None
+
+
+def why_not() -> str:
+    """Why there are no native kernels here; empty when there are."""
+    global _machine, _why
+    if _why is None:
+        _why = _unfit()
+        if not _why:
+            try:
+                _machine = _Machine()
+            except Exception as error:
+                _why = f"llvmlite does not work here: {error}"
+    return _why
+
+
+def _unfit() -> str:
+    if sys.implementation.name != "cpython" or not getattr(sys, "_is_gil_enabled", lambda: True)():
+        return "native kernels are made for CPython with its global lock"
+    try:
+        import llvmlite.binding  # noqa: F401
+    except ImportError:
+        return "the package llvmlite is not installed (`make setup` installs it)"
+    array = np.arange(3.0)
+    start = id(array)
+    held = ctypes.c_void_p.from_address(start + DATA).value
+    flags = ctypes.c_int.from_address(start + FLAGS).value
+    kind = ctypes.c_void_p.from_address(start + TYPE).value
+    plain = ROW_BY_ROW | ALIGNED | WRITEABLE
+    number = np.float64(2.5)
+    value = ctypes.c_double.from_address(id(number) + VALUE).value
+    if (
+        held != array.ctypes.data
+        or flags & plain != plain
+        or kind != id(np.ndarray)
+        or value != 2.5
+    ):
+        return "this NumPy lays its arrays out in a way that native kernels do not know"
+    return ""
+
+
+class _Method(ctypes.Structure):
+    """CPython's PyMethodDef."""
+
+    _fields_ = (
+        ("name", ctypes.c_char_p),
+        ("function", ctypes.c_void_p),
+        ("flags", ctypes.c_int),
+        ("doc", ctypes.c_char_p),
+    )
+
+
+_FASTCALL = 0x80
+_alive: list[Any] = []  # what the compiled code points to
+
+
+class Native:
+    """A compiled kernel: `call` is the builtin, `source` what was written, `optimized` LLVM's result."""
+
+    def __init__(self, call: Callable[..., Any], source: str, optimized: str):
+        self.call = call
+        self.source = source
+        self.optimized = optimized
+
+
+def build(
+    work: str, dtypes: Sequence[DType], writes: int, name: str, elements: int = 0, scalars: Sequence[int] = ()
+) -> Native:  # fmt: skip
+    """Compiles a function `work(ptr, ...)` and returns a builtin that takes as many arrays.
+
+    Args:
+      work: LLVM's text, with `define internal void @work(ptr %a0, ...)`.
+      dtypes: of the arrays. Sizes are not looked at: they are part of the text.
+      writes: how many of the last arrays are written to.
+      name: for the builtin.
+      elements: how much work it is; above RELEASE_ABOVE other Python threads run meanwhile.
+      scalars: positions that may also hold a NumPy scalar.
+
+    Raises:
+      RuntimeError: where `why_not()` says why.
+    """
+    reason = why_not()
+    if reason:
+        raise RuntimeError(f"No native kernel: {reason}.")
+    assert _machine is not None
+    _machine.count += 1
+    symbol = f"door{_machine.count}"
+    text = work.replace("@work(", f"@work{_machine.count}(")
+    count = len(dtypes)
+
+    def slow(*arrays: Any) -> Any:
+        """The same call with arrays that the door lets in; what was written is copied back."""
+        fit = [
+            np.require(a, d.as_numpy_dtype, ["C", "A"]) for a, d in zip(arrays, dtypes, strict=True)
+        ]
+        for k in range(count - writes, count):
+            if not fit[k].flags.writeable:
+                raise ValueError(f"{name}: its output {k} is read-only.")
+        door(*fit)
+        for k in range(count - writes, count):
+            if fit[k] is not arrays[k]:
+                arrays[k][...] = fit[k]
+        return True
+
+    text += _door(
+        symbol, f"@work{_machine.count}", dtypes, writes, elements > RELEASE_ABOVE, scalars
+    )
+    address, optimized = _machine.compile(text, symbol)
+    method = _Method(name.encode(), address, _FASTCALL, None)
+    make = ctypes.pythonapi.PyCFunction_NewEx
+    make.restype = ctypes.py_object
+    make.argtypes = [ctypes.c_void_p, ctypes.py_object, ctypes.py_object]
+    door = make(ctypes.addressof(method), slow, None)
+    _alive.append(method)
+    return Native(door, work, optimized)
+
+
+def _address(function: str) -> int:
+    return ctypes.cast(getattr(ctypes.pythonapi, function), ctypes.c_void_p).value or 0
+
+
+def _door(
+    symbol: str, work: str, dtypes: Sequence[DType], writes: int, release: bool, scalars: Sequence[int]
+) -> str:  # fmt: skip
+    """The text of the builtin: checks each object, takes its address, calls `work`."""
+    lines = [f"define ptr @{symbol}(ptr %self, ptr %objects, i64 %count) {{", "start:"]
+    lines.append(f"  %right = icmp eq i64 %count, {len(dtypes)}")
+    lines.append("  br i1 %right, label %check0, label %slow")
+    for k, dtype in enumerate(dtypes):
+        flags = ROW_BY_ROW | ALIGNED | (WRITEABLE if k >= len(dtypes) - writes else 0)
+        lines += [
+            f"check{k}:",
+            f"  %p{k} = getelementptr i8, ptr %objects, i64 {8 * k}",
+            f"  %o{k} = load ptr, ptr %p{k}",
+            f"  %q{k} = getelementptr i8, ptr %o{k}, i64 {TYPE}",
+            f"  %kind{k} = load i64, ptr %q{k}",
+            f"  %isarray{k} = icmp eq i64 %kind{k}, {id(np.ndarray)}",
+            f"  br i1 %isarray{k}, label %array{k}, label %other{k}",
+            f"array{k}:",
+            f"  %r{k} = getelementptr i8, ptr %o{k}, i64 {FLAGS}",
+            f"  %flags{k} = load i32, ptr %r{k}",
+            f"  %masked{k} = and i32 %flags{k}, {flags}",
+            f"  %plain{k} = icmp eq i32 %masked{k}, {flags}",
+            f"  %s{k} = getelementptr i8, ptr %o{k}, i64 {DATA}",
+            f"  %data{k} = load ptr, ptr %s{k}",
+            f"  br i1 %plain{k}, label %good{k}, label %slow",
+            f"other{k}:",
+        ]
+        if k in scalars:
+            kind = id(dtype.as_numpy_dtype.type)
+            lines += [
+                f"  %isscalar{k} = icmp eq i64 %kind{k}, {kind}",
+                f"  %value{k} = getelementptr i8, ptr %o{k}, i64 {VALUE}",
+                f"  br i1 %isscalar{k}, label %good{k}, label %slow",
+            ]
+        else:
+            lines.append("  br label %slow")
+        cases = f"[ %data{k}, %array{k} ]" + (f", [ %value{k}, %other{k} ]" if k in scalars else "")
+        lines += [f"good{k}:", f"  %d{k} = phi ptr {cases}"]
+        lines.append(f"  br label %{'run' if k == len(dtypes) - 1 else f'check{k + 1}'}")
+    lines.append("run:")
+    if release:
+        lines.append(f"  %save = inttoptr i64 {_address('PyEval_SaveThread')} to ptr")
+        lines.append("  %state = call ptr %save()")
+    lines.append(f"  call void {work}({', '.join(f'ptr %d{k}' for k in range(len(dtypes)))})")
+    if release:
+        lines.append(f"  %restore = inttoptr i64 {_address('PyEval_RestoreThread')} to ptr")
+        lines.append("  call void %restore(ptr %state)")
+    lines += [
+        f"  %yes = inttoptr i64 {_address('PyBool_FromLong')} to ptr",
+        "  %done = call ptr %yes(i64 1)",
+        "  ret ptr %done",
+        "slow:",
+        f"  %ask = inttoptr i64 {_address('PyObject_Vectorcall')} to ptr",
+        "  %answer = call ptr %ask(ptr %self, ptr %objects, i64 %count, ptr null)",
+        "  ret ptr %answer",
+        "}",
+    ]
+    return "\n".join(lines) + "\n"
