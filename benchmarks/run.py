@@ -2,6 +2,7 @@
 
     python -m benchmarks.run [--rounds 7] [--seconds 0.1] [--cores 1] [--only NAMES] [--peers A,B]
     python -m benchmarks.run --only import,memory,cold_fit
+    python -m benchmarks.run --suite graph
 
 Ratios are ours / theirs: below 1 the engine is faster, or smaller.
 """
@@ -90,11 +91,11 @@ def start(name: str, cores: set[int], *command: str) -> subprocess.Popen[str]:
 
 
 class Peer:
-    """The worker process of one peer."""
+    """The worker process of one peer; `module` is its file in peers/, where that is not its name."""
 
-    def __init__(self, name: str, cores: set[int]):
+    def __init__(self, name: str, cores: set[int], module: str = ""):
         self.name = name
-        self.process = start(name, cores, str(HERE / "worker.py"), name)
+        self.process = start(name, cores, str(HERE / "worker.py"), module or name)
 
     def ask(self, **command: Any) -> dict[str, Any]:
         """One command, one answer."""
@@ -199,6 +200,7 @@ def table(results: dict[str, dict[str, float]], peers: list[str]) -> str:
 def main() -> int:
     """Runs, prints, writes; exit code 1 when a target is missed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--suite", choices=("eager", "graph"), default="eager")
     parser.add_argument("--rounds", type=int, default=7, help="the least of so many counts")
     parser.add_argument("--seconds", type=float, default=0.1, help="a peer and round")
     parser.add_argument("--cores", type=int, default=1)
@@ -209,8 +211,12 @@ def main() -> int:
         "--write", nargs="?", const="", help="write the table to benchmarks/results/, under a name"
     )
     options = parser.parse_args()
-    peers = ["ours", *(options.peers.split(",") if options.peers else requirements())]
     cores = set(sorted(os.sched_getaffinity(0))[: options.cores])
+    if options.suite == "graph":
+        from benchmarks import graph
+
+        return graph.main(options, cores)
+    peers = ["ours", *(options.peers.split(",") if options.peers else requirements())]
     from benchmarks.peers import names
 
     results, about = {}, {}
