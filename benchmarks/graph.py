@@ -89,22 +89,28 @@ Results = dict[str, dict[str, float]]
 
 
 def measure(
-    workload: str, peers: list[str], rounds: int, seconds: float, cores: set[int]
+    workload: str, peers: list[str], rounds: int, seconds: float, cores: set[int], failed: list[str]
 ) -> dict[str, float]:
-    """The best seconds of each peer, over interleaved rounds, in workers that live through all of them."""
-    running = {name: run.Peer(PEERS[name], cores, f"graph.{name}") for name in peers}
+    """The best seconds of each peer, over interleaved rounds, in workers that live through all of them.
+
+    A peer that cannot do the work (torch.compile without a C++ compiler) is left out, and `failed` says why.
+    """
+    running, checks = {}, {}
     try:
-        checks = {}
-        for name, peer in running.items():
+        for name in peers:
+            running[name] = peer = run.Peer(PEERS[name], cores, f"graph.{name}")
             answer = peer.ask(setup=workload)
-            if "error" in answer:
+            if "error" not in answer:
+                checks[name] = answer["check"]
+            elif name in OURS:
                 raise RuntimeError(f"{name}, {workload}: {answer['error']}")
-            checks[name] = answer["check"]
+            else:
+                failed.append(f"{name}, {workload}: {answer['error'].splitlines()[0]}")
         run.agree(checks)
-        best = dict.fromkeys(peers, math.inf)
+        best = dict.fromkeys(checks, math.inf)
         for _ in range(rounds):
-            for name, peer in running.items():
-                answer = peer.ask(time=seconds)
+            for name in best:
+                answer = running[name].ask(time=seconds)
                 if "error" in answer:
                     raise RuntimeError(f"{name}, {workload}: {answer['error']}")
                 best[name] = min(best[name], answer["seconds"])
@@ -197,10 +203,13 @@ def main(options: argparse.Namespace, cores: set[int]) -> int:
     peers = ["ours", *options.peers.split(",")] if options.peers else list(PEERS)
     wanted = options.only.split(",")
     results: Results = {}
+    failed: list[str] = []
     for workload in CALLS:
         if any(part in workload for part in wanted):
             print(f"{workload} ...", file=sys.stderr)
-            results[workload] = measure(workload, peers, options.rounds, options.seconds, cores)
+            results[workload] = measure(
+                workload, peers, options.rounds, options.seconds, cores, failed
+            )
     # torch.compile takes seconds to minutes, as its users know; it is left out where a process is new.
     fresh = [peer for peer in peers if peer != "torch_compile"]
     for workload in dict.fromkeys(workload for workload, _ in PROCESSES.values()):
@@ -219,6 +228,7 @@ def main(options: argparse.Namespace, cores: set[int]) -> int:
         f"## Targets\n\n{verdict}\n\n"
         f"## Figures\n\nIn bold: ours (default, warm) / theirs.\n\n{table(results, peers)}\n\n"
         + "".join(f"- {row}: {meaning}\n" for row, meaning in MEANING.items())
+        + "".join(f"- did not run: {what}\n" for what in failed)
     )
     print(text)
     if options.write is not None:
