@@ -25,6 +25,8 @@ sys.path[:0] = [str(Path(__file__).resolve().parent)]  # peers are imported as b
 
 from peers.graph import ours  # noqa: E402
 
+SECONDS = 4.0  # for the lines in the step
+
 
 class Caught:
     """Stands in for `tf.function` while a workload is made; keeps what it compiled and was called with."""
@@ -119,7 +121,7 @@ def in_the_step(
     head = f"def __step(__told, __clock, {parameters}):\n    __told(__clock())"
     exec(f"{head}{body}", names, made)
     runs, calls, clock = [], [], time.perf_counter
-    until = time.monotonic() + 4.0
+    until = time.monotonic() + SECONDS
     while time.monotonic() < until and len(runs) < 20_000:
         told: list[float] = []
         made["__step"](told.append, clock, **known)
