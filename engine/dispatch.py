@@ -46,6 +46,8 @@ class Primitive:
     on_arrays: the vjp rules use Python operators alone, so they hold for bare arrays as well. A gradient
       that nobody differentiates again is computed with those, without a tensor for each step.
     stateful: the value is not a function of the inputs alone; never folded, shared or removed.
+    scalar: of an elementwise operation, what it does to one number: `scalar(*elements, **attrs)` gives an
+      expression (see `engine.scalar`). With it, a graph can fuse the operation with its neighbours.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Primitive:
     quiet: bool = False
     on_arrays: bool = False
     stateful: bool = False
+    scalar: Callable[..., Any] | None = None
 
     def __repr__(self) -> str:
         return f"Primitive({self.name})"

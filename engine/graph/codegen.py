@@ -1,15 +1,15 @@
 """A graph as Python source: one line a node, compiled once, called many times.
 
-The generated function takes the arrays of the arguments and of the variables, and returns the arrays of
-the outputs and of the updates. No tensor, tape or dispatch is left in it; that is why it is fast.
+The generated function takes the arrays of the arguments, reads those of the Variables, and returns the arrays
+of the outputs and of the updates. No tensor, tape or dispatch is left in it; that is why it is fast.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from keyword import iskeyword
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from engine.dispatch import Primitive, explain
 from engine.dtypes import bfloat16, float32, float64, int32, int64
 from engine.errors import OpError
 from engine.graph.graph import CONSTANT, PLACEHOLDER, VARIABLE, Graph, Node
+from engine.graph.plan import NOTHING, Writes, plan_buffers, reuse, size_of
 from engine.tensor import Tensor
 
 
@@ -53,6 +54,19 @@ _TEXT: dict[str, Any] = {
     "broadcast_to": lambda graph, node, x: f"np.broadcast_to({x}, {node.attrs['shape']})",
     "select": lambda graph, node, c, x, y: f"np.where({c}, {x}, {y})",
 }
+
+
+class Compiled(Protocol):
+    """A kernel in place of a node: called with the arrays it reads, those it writes, and its scratch."""
+
+    @property
+    def call(self) -> Callable[..., Any]: ...
+
+    @property
+    def scratch(self) -> int: ...
+
+    @property
+    def in_place(self) -> Mapping[int, set[int]]: ...
 
 
 _OPERATORS = {
@@ -114,44 +128,183 @@ def _call(graph: Graph, node: Node, names: dict[str, Any], arguments: list[str])
     return f"{function}(np, {', '.join(arguments)})"
 
 
-def source(graph: Graph) -> tuple[str, dict[str, Any]]:
-    """The text of the generated function, and the names it refers to."""
-    arguments = [f"v{number}" for number in graph.inputs]
-    names: dict[str, Any] = {"np": np}
-    constants = {node.outputs[0] for node in graph.nodes if node.op == CONSTANT}
-    lines: list[str] = []
-    written: dict[int, Node] = {}  # line of the text -> node
+class _Text:
+    """The lines of a generated function, and the names they refer to.
 
-    def name(number: int) -> str:
-        return f"c{number}" if number in constants else f"v{number}"
+    native: for a node, by its first output, the kernel that takes its place.
+    """
 
-    for node in graph.nodes:
-        left = ", ".join(map(name, node.outputs))
-        if node.op == PLACEHOLDER:
-            continue
-        if node.op == VARIABLE:
-            arguments.append(left)
-        elif node.op == CONSTANT:
-            # Without values for a tensor captured from an enclosing trace: such a graph is only inlined.
-            names[left] = getattr(node.payload, "_array", None)
-            spec = graph.specs[node.outputs[0]]
-            lines.append(f"# {left} = {_value(names[left])}  {spec.dtype.name} {spec.shape}")
+    def __init__(self, graph: Graph, native: Mapping[int, Compiled] | None):
+        self.graph = graph
+        self.native = native or {}
+        self.names: dict[str, Any] = {"np": np}
+        self.constants = {node.outputs[0] for node in graph.nodes if node.op == CONSTANT}
+        self.lines: list[str] = []
+        self.written: dict[int, Node] = {}  # line of the text -> node
+        self.plan = None if native is None else plan_buffers(graph, self._writes)
+        self.variables = {n.outputs[0]: n.payload for n in graph.nodes if n.op == VARIABLE}
+        self._single: set[int] = set()  # inputs taken out of their arrays of rank 0
+
+    def name(self, number: int) -> str:
+        """What a value is called in the text."""
+        return f"c{number}" if number in self.constants else f"v{number}"
+
+    def _writes(self, node: Node) -> Writes:
+        kernel = self.native.get(node.outputs[0])
+        if kernel is not None:
+            return Writes(node.outputs, kernel.scratch, kernel.in_place)
+        plain = all(spec_is_plain(self.graph.specs[n]) for n in (*node.inputs, *node.outputs))
+        array = self.graph.specs[node.outputs[0]].dims != ()
+        if plain and array and (_matrix_product(self.graph, node) or _elementwise_ufunc(node)):
+            return Writes(node.outputs)
+        return NOTHING
+
+    def lay_out(self) -> None:
+        """Writes the first lines, which take what is there already: Variables, single numbers, workspace."""
+        for number, variable in self.variables.items():
+            self.names[f"var{number}"] = variable
+            self.lines.append(f"v{number} = var{number}._array")
+        if self.plan is None:
+            self._take_numbers_out()
+        elif self.plan.slots or self.plan.scratch:
+            waiting: list[Any] = []
+            self.names |= {"make": self.plan.workspace(self.graph), "waiting": waiting}
+            places = [f"v{n}" for n in self.plan.slots] + [f"s{n}" for n in self.plan.scratch]
+            self.lines.append("work = waiting.pop() if waiting else make()")
+            self.lines.append(f"{', '.join(places)}, = work")
+
+    def _take_numbers_out(self) -> None:
+        """NumPy is slow with arrays of rank 0, and ten times as fast with the number in them."""
+        graph = self.graph
+        for node in graph.nodes:
+            if node.op in _OPERATORS and all(graph.specs[n].dims == () for n in node.inputs):
+                self._single.update(set(node.inputs) & {*graph.inputs, *self.variables})
+        self.lines += [
+            f"v{n} = v{n}[()]" for n in sorted(self._single) if spec_is_plain(graph.specs[n])
+        ]
+
+    def write(self, node: Node) -> None:
+        """Writes the lines of one operation."""
+        graph = self.graph
+        spec = graph.specs[node.outputs[0]]
+        note = f"  # {spec.dtype.name} {spec.shape}" + (f"  {node.line}" if node.line else "")
+        arguments = list(map(self.name, node.inputs))
+        kernel = self.native.get(node.outputs[0])
+        if kernel is not None:
+            self._kernel(node, kernel, arguments, note)
+            return
+        left = ", ".join(map(self.name, node.outputs))
+        several = isinstance(_specs_of(graph, node), tuple)
+        left += "," if len(node.outputs) == 1 and several else ""
+        call = _call(graph, node, self.names, arguments)
+        if self.plan is not None and node.outputs[0] in self.plan.slots:
+            self.lines.append(f"{call[:-1]}, out={left}){note}")
         else:
+            self.lines.append(f"{left} = {call}{note}")
+        self.written[len(self.lines) + 1] = node
+
+    def _kernel(self, node: Node, kernel: Compiled, arguments: list[str], note: str) -> None:
+        assert self.plan is not None
+        for number in node.outputs:
+            if number not in self.plan.slots:
+                self._new_array(node, kernel, number)
+        title = f"{node.name}" if node.op == "fused" else f"{node.op}_{node.outputs[0]}"
+        self.names[title] = kernel.call
+        arguments += map(self.name, node.outputs)
+        if kernel.scratch:
+            arguments.append(f"s{node.outputs[0]}")
+        self.lines.append(f"{title}({', '.join(arguments)}){note}")
+        self.written[len(self.lines) + 1] = node
+
+    def _new_array(self, node: Node, kernel: Compiled, number: int) -> None:
+        """An array for a value that leaves the graph: the Variable's own, if its old value is not needed."""
+        spec: Any = self.graph.specs[number]
+        variable = self._variable_to_overwrite(node, kernel, number)
+        if variable is not None:
+            self.names["reuse"] = reuse
+            self.lines.append(f"v{number} = reuse(v{variable})")
+            return
+        self.names["empty"] = np.empty
+        self.names[spec.dtype.name] = spec.dtype.as_numpy_dtype
+        self.lines.append(f"v{number} = empty({tuple(spec.dims)}, {spec.dtype.name})")
+
+    def _variable_to_overwrite(self, node: Node, kernel: Compiled, number: int) -> int | None:
+        graph = self.graph
+        for variable, value in graph.updates:
+            if value != number or size_of(graph.specs[number]) < REUSED_FROM:
+                continue
+            for old, known in self.variables.items():
+                if known is not variable or old not in kernel.in_place.get(number, ()):
+                    continue
+                place = graph.nodes.index(node)
+                alone = [v for _, v in graph.updates].count(
+                    number
+                ) == 1 and number not in graph.outputs
+                if alone and old not in graph.outputs and not self._looked_at(old, place):
+                    return old
+        return None
+
+    def _looked_at(self, value: int, place: int) -> bool:
+        """Whether a node after `place` reads a value, or something that may be a view of it."""
+        views = {value}
+        for position, node in enumerate(self.graph.nodes):
+            if views.intersection(node.inputs):
+                if position > place:
+                    return True
+                if node.outputs[0] not in self.native and not self._writes(node).outputs:
+                    views.update(node.outputs)
+        kept = {*self.graph.outputs, *(number for _, number in self.graph.updates)}
+        return bool(views & kept)
+
+
+REUSED_FROM = (
+    4096  # bytes: a smaller array is made as fast as the question whether one can be reused
+)
+
+
+def spec_is_plain(spec: Any) -> bool:
+    """Whether NumPy alone stores and computes these values, and their sizes are known."""
+    known = spec.shape.is_fully_defined() and 0 not in spec.dims
+    return known and spec.dtype.kind in "bool int uint float" and spec.dtype is not bfloat16
+
+
+def _elementwise_ufunc(node: Node) -> bool:
+    ufunc: Any = node.primitive and node.primitive.ufunc
+    plain = isinstance(ufunc, np.ufunc) and getattr(np, ufunc.__name__, None) is ufunc
+    return plain and not node.attrs
+
+
+def source(
+    graph: Graph, native: Mapping[int, Compiled] | None = None
+) -> tuple[str, dict[str, Any]]:
+    """The text of the generated function, and the names it refers to.
+
+    native: kernels by the first output of the node they stand for. With it (even empty), what is used up
+      inside the function is written into a workspace; without it every line makes an array.
+    """
+    text = _Text(graph, native)
+    text.lay_out()
+    for node in graph.nodes:
+        if node.op in (PLACEHOLDER, VARIABLE):
+            continue
+        if node.op == CONSTANT:
+            # Without values for a tensor captured from an enclosing trace: such a graph is only inlined.
+            left = text.name(node.outputs[0])
+            text.names[left] = getattr(node.payload, "_array", None)
             spec = graph.specs[node.outputs[0]]
-            note = f"  # {spec.dtype.name} {spec.shape}" + (f"  {node.line}" if node.line else "")
-            left += (
-                "," if len(node.outputs) == 1 and isinstance(_specs_of(graph, node), tuple) else ""
-            )
-            call = _call(graph, node, names, list(map(name, node.inputs)))
-            lines.append(f"{left} = {call}{note}")
-            written[len(lines) + 1] = node
-    results = map(name, graph.outputs)
-    updates = [name(number) for _, number in graph.updates]
-    lines.append(f"return [{', '.join(results)}], [{', '.join(updates)}]")
+            value = _value(text.names[left])
+            text.lines.append(f"# {left} = {value}  {spec.dtype.name} {spec.shape}")
+        else:
+            text.write(node)
+    if "waiting" in text.names:
+        text.lines.append("waiting.append(work)")
+    results = map(text.name, graph.outputs)
+    updates = [text.name(number) for _, number in graph.updates]
+    text.lines.append(f"return [{', '.join(results)}], [{', '.join(updates)}]")
     safe = "".join(c if c.isalnum() else "_" for c in graph.name)
-    head = f"def graph_{safe}({', '.join(arguments)}):"
-    names["__graph__"] = (graph, written)
-    return "\n".join([head, *(f"    {line}" for line in lines)]) + "\n", names
+    head = f"def graph_{safe}({', '.join(f'v{number}' for number in graph.inputs)}):"
+    text.names["__graph__"] = (graph, text.written)
+    return "\n".join([head, *(f"    {line}" for line in text.lines)]) + "\n", text.names
 
 
 def located(error: Exception) -> Exception:
@@ -193,9 +346,11 @@ def _specs_of(graph: Graph, node: Node) -> Any:
     return node.primitive.spec(*(graph.specs[n] for n in node.inputs), **node.attrs)
 
 
-def compile_source(graph: Graph) -> tuple[Callable[..., Any], str]:
+def compile_source(
+    graph: Graph, native: Mapping[int, Compiled] | None = None
+) -> tuple[Callable[..., Any], str]:
     """The generated function and its text."""
-    text, names = source(graph)
+    text, names = source(graph, native)
     exec(compile(text, f"<graph {graph.name}>", "exec"), names)
     function = names[text[4 : text.index("(")]]
     inner = [v.source for n in graph.nodes for v in n.attrs.values() if hasattr(v, "source")]

@@ -13,7 +13,15 @@ from engine.dispatch import apply, context
 from engine.errors import InvalidArgumentError
 from engine.graph.codegen import compile_source, located
 from engine.graph.graph import CONSTANT, PLACEHOLDER, VARIABLE, Graph, Node, SymbolicTensor
-from engine.graph.passes import Stages, optimize
+from engine.graph.passes import Stage, Stages, optimize
+from engine.graph.tiers import (
+    NEVER,
+    Kernels,
+    calls_that_pay,
+    compile_natively,
+    counted,
+    on_any_device,
+)
 from engine.ops.creation import convert
 from engine.spec import TensorSpec
 from engine.tensor import Tensor, describe
@@ -52,16 +60,23 @@ class ConcreteFunction:
     graph: the program as the Python function wrote it.
     optimized: the program that runs, and passes: the steps from the one to the other.
     source: the generated Python function.
+    kernels: the native code it calls, once it has some (or when one asks for it).
     """
 
-    def __init__(self, graph: Graph, signature: Any, result: Any, places: list[int | None]):
+    def __init__(
+        self,
+        graph: Graph,
+        signature: Any,
+        result: Any,
+        places: list[int | None],
+        jit_compile: bool | None = None,
+    ):
         self.graph = graph  # as written: the program that gradients are taken of
         self.structured_input_signature = signature
         self._pack = _packer(result)
         self._places = places  # for each leaf of the result: its place in graph.outputs, or None
         self._captures = any(isinstance(node.payload, SymbolicTensor) for node in graph.nodes)
         self.optimized, self.passes = (graph, Stages()) if self._captures else optimize(graph)
-        self._variables = [node.payload for node in self.optimized.nodes if node.op == VARIABLE]
         self._unsure = [  # updates whose shape is known only when the graph has run
             place
             for place, (_, number) in enumerate(graph.updates)
@@ -69,7 +84,45 @@ class ConcreteFunction:
         ]
         self.last_used = 0  # in calls of its Function
         self.described: list[Any] = []  # its arguments, in words
-        self._run, self.source = compile_source(self.optimized)
+        self._kernels = Kernels()
+        self._variables: list[Variable] = []  # the generated code reads them itself
+        self._plain, self.source = compile_source(self.optimized)
+        self._run = self._plain
+        self._native_wanted = jit_compile
+        if jit_compile and not self._captures:
+            self._compile_natively()
+        elif jit_compile is None and not self._captures:
+            calls = calls_that_pay(self.optimized)
+            if calls < NEVER:
+                self._run = counted(self._plain, calls, self._compile_natively)
+
+    def _compile_natively(self) -> Callable[..., Any]:
+        """Replaces what runs by native kernels, where there are any; returns what runs from now on."""
+        native = compile_natively(self.optimized)
+        if native is None or not native.kernels:
+            self._run = self._plain
+            return self._run
+        self.passes = Stages([*self.passes, Stage("fuse", self.optimized, native.graph)])
+        self.optimized, self.source, self._kernels = native.graph, native.source, native.kernels
+        self._run = on_any_device(native.run, self._plain)
+        return self._run
+
+    @property
+    def kernels(self) -> Kernels:
+        """The native kernels, printed as LLVM IR. They are compiled now, if that has not happened yet.
+
+        With `jit_compile=False`, inside another trace, or without llvmlite there are none.
+
+        >>> import engine as tf
+        >>> f = tf.function(lambda a, b: a + b * a)
+        >>> print(f.get_concrete_function(tf.zeros(3), tf.zeros(3)).kernels)  # doctest: +ELLIPSIS
+        ; fused_0
+        define internal void @work(ptr %a0, ptr %a1, ptr %a2) {
+        ...
+        """
+        if not self._kernels and self._native_wanted is not False and not self._captures:
+            self._compile_natively()
+        return self._kernels
 
     @property
     def name(self) -> str:
@@ -124,7 +177,6 @@ class ConcreteFunction:
             outputs = self._inline(tensors)
         else:
             arrays = [t._array for t in tensors]
-            arrays += [variable._array for variable in self._variables]
             try:
                 with np.errstate(all="ignore"):
                     results, updates = self._run(*arrays)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from engine import dtypes, spec
+from engine import dtypes, scalar, spec
 from engine.dispatch import (
     NOT_DIFFERENTIABLE,
     Primitive,
@@ -73,10 +73,11 @@ def _kernel(ufunc: Any) -> Callable[..., Any]:
 
 
 def _enter(
-    name: str, ufunc: Any, vjp: Any, kinds: tuple[str, ...], dtype: dtypes.DType | None, quiet: bool
+    name: str, ufunc: Any, vjp: Any, kinds: tuple[str, ...], dtype: dtypes.DType | None, quiet: bool,
+    element: Any,
 ) -> Primitive:
-    rule = _spec(name, kinds, dtype)
-    return primitive(name, _kernel(ufunc), rule, vjp=vjp, ufunc=ufunc, quiet=quiet)
+    rule, one = _spec(name, kinds, dtype), element or scalar.rule_of(name)
+    return primitive(name, _kernel(ufunc), rule, vjp=vjp, ufunc=ufunc, quiet=quiet, scalar=one)
 
 
 def _document(op: Any, name: str, text: str, arguments: str, called: tuple[str, ...]) -> Any:
@@ -90,10 +91,13 @@ def _document(op: Any, name: str, text: str, arguments: str, called: tuple[str, 
 
 def unary(
     name: str, ufunc: Any, vjp: Any, text: str, kinds: Any = FLOATING, dtype: Any = None, quiet: bool = False,
-    called: str = "x",
+    called: str = "x", element: Any = None,
 ) -> Any:  # fmt: skip
-    """Declares a primitive of one input and returns the public operation, whose input is `called` so."""
-    record = _enter(name, ufunc, vjp, kinds, dtype, quiet)
+    """Declares a primitive of one input and returns the public operation, whose input is `called` so.
+
+    element: its rule for a single number, where `scalar.rule_of` has none.
+    """
+    record = _enter(name, ufunc, vjp, kinds, dtype, quiet, element)
     fast = _numpy_kinds(kinds) if quiet else ""
 
     def op(x: Any, name: str | None = None) -> Tensor:
@@ -116,7 +120,7 @@ def binary(
     called: tuple[str, str] = ("x", "y"),
 ) -> Any:  # fmt: skip
     """Declares a primitive of two inputs and returns the public operation."""
-    record = _enter(name, ufunc, vjp, kinds, dtype, quiet)
+    record = _enter(name, ufunc, vjp, kinds, dtype, quiet, None)
     fast = _numpy_kinds(kinds) if quiet else ""
 
     def op(x: Any, y: Any, name: str | None = None) -> Tensor:
@@ -207,11 +211,14 @@ minimum = binary("minimum", np.minimum, (
 negative = unary("negative", np.negative, (lambda dy, y, a: -dy,), "-x", NUMBERS, quiet=True)
 abs = unary("abs", np.abs, (lambda dy, y, a: dy * sign(a),), "the absolute value", REAL, quiet=True)
 sign = unary("sign", np.sign, (
-    lambda dy, y, a: zeros_like(dy),), "-1, 0 or 1; x / |x| for complex x", NUMBERS, quiet=True)
-square = unary("square", np.square, (lambda dy, y, a: dy * (2 * a),), "x * x", NUMBERS, quiet=True)
+    lambda dy, y, a: zeros_like(dy),), "-1, 0 or 1; x / |x| for complex x", NUMBERS, quiet=True,
+    element=lambda x: scalar.select(x > 0, 1, scalar.select(x < 0, -1, x + x)))  # 0 and NaN stay
+square = unary("square", np.square, (lambda dy, y, a: dy * (2 * a),), "x * x", NUMBERS, quiet=True,
+    element=lambda x: x * x)
 sqrt = unary("sqrt", np.sqrt, (  # a cotangent of 0 stays 0, also where the derivative is infinite
     lambda dy, y, a: where(equal(dy, 0), zeros_like(dy), dy * 0.5 / y),), "the square root")
-rsqrt = unary("rsqrt", _rsqrt, (lambda dy, y, a: dy * -0.5 * y / a,), "1 / sqrt(x)")
+rsqrt = unary("rsqrt", _rsqrt, (lambda dy, y, a: dy * -0.5 * y / a,), "1 / sqrt(x)",
+    element=lambda x: 1 / scalar.square_root(x))
 exp = unary("exp", np.exp, (lambda dy, y, a: dy * y,), "e to the power x")
 expm1 = unary("expm1", np.expm1, (lambda dy, y, a: dy * (y + 1),), "exp(x) - 1, exact near 0")
 log = unary("log", np.log, (lambda dy, y, a: dy / a,), "the natural logarithm")
@@ -219,20 +226,24 @@ log1p = unary("log1p", np.log1p, (lambda dy, y, a: dy / (1 + a),), "log(1 + x), 
 sin = unary("sin", np.sin, (lambda dy, y, a: dy * cos(a),), "the sine of x in radians")
 cos = unary("cos", np.cos, (lambda dy, y, a: -dy * sin(a),), "the cosine of x in radians")
 tanh = unary("tanh", np.tanh, (lambda dy, y, a: dy * (1 - y * y),), "the hyperbolic tangent", quiet=True)
-sigmoid = unary("sigmoid", _sigmoid, (lambda dy, y, a: dy * y * (1 - y),), "1 / (1 + exp(-x))")
+sigmoid = unary("sigmoid", _sigmoid, (lambda dy, y, a: dy * y * (1 - y),), "1 / (1 + exp(-x))",
+    element=lambda x: 1 / (1 + scalar.exp(-x)))
 softplus = unary("softplus", _softplus, (lambda dy, y, a: dy * sigmoid(a),), "log(1 + exp(x))", ("float",),
-    called="features")
+    called="features", element=lambda x: scalar.maximum(x, 0) + scalar.log1p(scalar.exp(-scalar.absolute(x))))
 relu = unary("relu", _relu, (  # the derivative at 0 is taken as 0
     lambda dy, y, a: where(a > 0, dy, zeros_like(dy)),), "max(x, 0)", REAL, quiet=True,
-    called="features")
+    called="features", element=lambda x: scalar.maximum(x, 0))
 floor = unary("floor", np.floor, NOT_DIFFERENTIABLE, "rounded down", ("float",), quiet=True)
 ceil = unary("ceil", np.ceil, NOT_DIFFERENTIABLE, "rounded up", ("float",), quiet=True)
 round = unary("round", lambda x: x if x.dtype.kind in "iu" else np.rint(x), NOT_DIFFERENTIABLE,
     "rounded to the nearest integer, halves to even", NUMBERS)
-is_nan = unary("is_nan", np.isnan, NOT_DIFFERENTIABLE, "True where x is NaN", dtype=dtypes.bool_)
-is_inf = unary("is_inf", np.isinf, NOT_DIFFERENTIABLE, "True where x is infinite", dtype=dtypes.bool_)
+is_nan = unary("is_nan", np.isnan, NOT_DIFFERENTIABLE, "True where x is NaN", dtype=dtypes.bool_,
+    element=lambda x: scalar.not_equal(x, x))
+is_inf = unary("is_inf", np.isinf, NOT_DIFFERENTIABLE, "True where x is infinite", dtype=dtypes.bool_,
+    element=lambda x: scalar.equal(scalar.absolute(x), float("inf")))
 is_finite = unary("is_finite", np.isfinite, NOT_DIFFERENTIABLE,
-    "True where x is neither infinite nor NaN", dtype=dtypes.bool_)
+    "True where x is neither infinite nor NaN", dtype=dtypes.bool_,
+    element=lambda x: scalar.absolute(x) < float("inf"))
 
 
 def _compare(name: str, ufunc: Any, text: str, kinds: Any = REAL) -> Any:
@@ -293,6 +304,7 @@ _SELECT = primitive(
         lambda dy, y, condition, a, b: where(condition, dy, zeros_like(dy)),
         lambda dy, y, condition, a, b: where(condition, zeros_like(dy), dy),
     ),
+    scalar=scalar.select,
 )
 
 
@@ -329,6 +341,7 @@ _CAST = primitive(
     _cast_kernel,
     lambda x, *, dtype: TensorSpec(x.dims, dtype),
     vjp=(lambda dy, y, a, *, dtype: cast(dy, a.dtype) if a.dtype.is_differentiable else None,),
+    scalar=lambda x, *, dtype: scalar.cast(x, dtype),
 )
 
 
@@ -356,6 +369,7 @@ _FILL_LIKE = primitive(
     lambda x, *, value, dtype: TensorSpec(x.dims, dtype),
     vjp=NOT_DIFFERENTIABLE,
     quiet=True,
+    scalar=lambda x, *, value, dtype: scalar.constant(value, dtype),
 )
 
 
@@ -385,8 +399,9 @@ def _identity_kernel(xp: Any, x: Any) -> Any:
     return x
 
 
-_IDENTITY = primitive("identity", _identity_kernel, lambda x: x, vjp=(lambda dy, y, a: dy,))
-_STOP = primitive("stop_gradient", _identity_kernel, lambda x: x, vjp=NOT_DIFFERENTIABLE)
+_IDENTITY = primitive("identity", _identity_kernel, lambda x: x, vjp=(lambda dy, y, a: dy,),
+    scalar=lambda x: x)
+_STOP = primitive("stop_gradient", _identity_kernel, lambda x: x, vjp=NOT_DIFFERENTIABLE, scalar=lambda x: x)
 
 
 def identity(input: Any, name: str | None = None) -> Tensor:

@@ -8,17 +8,21 @@ the expected kind, laid out row by row, the door hands the call to Python instea
 from __future__ import annotations
 
 import ctypes
+import functools
+import importlib.util
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from engine.dtypes import DType
+from engine.dtypes import DType, uint8
 
 # Where CPython and NumPy keep things in their objects: the type of an object, the elements of an array and
 # its flags, the value of a NumPy scalar. `available` compares them with arrays before they are trusted.
 TYPE, DATA, FLAGS, VALUE = 8, 16, 64, 16
+BYTES = uint8  # the dtype of scratch memory
 ROW_BY_ROW, ALIGNED, WRITEABLE = 0x1, 0x100, 0x400  # NumPy's flags
 RELEASE_ABOVE = 1 << 18  # elements: work of a good 50 us lets other threads run
 
@@ -32,25 +36,37 @@ class _Machine:
         self.llvm = llvm
         llvm.initialize_native_target()
         llvm.initialize_native_asmprinter()
-        features = llvm.get_host_cpu_features().flatten()
-        self.target = llvm.Target.from_default_triple().create_target_machine(
-            cpu=llvm.get_host_cpu_name(), features=features, opt=3, jit=True
-        )
-        self.engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), self.target)
-        self.count = 0
+        self.triple = llvm.Target.from_default_triple()
+        self.processor = llvm.get_host_cpu_name()
+        self.features = llvm.get_host_cpu_features().flatten()
+        self.lock = threading.Lock()
 
-    def compile(self, text: str, name: str) -> tuple[int, str]:
-        """The address of the function `name` in a module, and the module as it was optimized."""
-        module = self.llvm.parse_assembly(text)
-        module.verify()
-        options = self.llvm.create_pipeline_tuning_options(speed_level=3)
-        options.loop_vectorization = options.loop_interleaving = True
-        builder = self.llvm.create_pass_builder(self.target, options)
-        builder.getModulePassManager().run(module, builder)
-        optimized = str(module)
-        self.engine.add_module(module)
-        self.engine.finalize_object()
-        return self.engine.get_function_address(name), optimized
+    def compile(self, text: str, name: str, vectorize: bool, many: bool) -> tuple[Any, int, str]:
+        """What keeps the code alive, the address of the function `name`, and the module as LLVM left it."""
+        with self.lock:
+            module = self.llvm.parse_assembly(text)
+            module.verify()
+            target = self.triple.create_target_machine(
+                cpu=self.processor, features=self.features, opt=3, jit=True
+            )
+            options = self.llvm.create_pipeline_tuning_options(speed_level=3)
+            options.loop_vectorization = True
+            options.loop_interleaving = (
+                many  # several vectors at a time: faster, but more to compile
+            )
+            options.loop_unrolling = options.slp_vectorization = False
+            builder = self.llvm.create_pass_builder(target, options)
+            if vectorize:
+                passes = builder.getModulePassManager()
+            else:  # what is in vectors already needs tidying alone
+                passes = self.llvm.create_new_module_pass_manager()
+                passes.add_sroa_pass()
+                passes.add_instruction_combine_pass()
+            passes.run(module, builder)
+            optimized = str(module)
+            engine = self.llvm.create_mcjit_compiler(module, target)
+            engine.finalize_object()
+            return engine, engine.get_function_address(name), optimized
 
 
 _machine: _Machine | None = None
@@ -61,7 +77,7 @@ def why_not() -> str:
     """Why there are no native kernels here; empty when there are."""
     global _machine, _why
     if _why is None:
-        _why = _unfit()
+        _why = unfit()
         if not _why:
             try:
                 _machine = _Machine()
@@ -70,12 +86,12 @@ def why_not() -> str:
     return _why
 
 
-def _unfit() -> str:
+@functools.cache
+def unfit() -> str:
+    """Why native kernels are not even tried here; empty when they can be."""
     if sys.implementation.name != "cpython" or not getattr(sys, "_is_gil_enabled", lambda: True)():
         return "native kernels are made for CPython with its global lock"
-    try:
-        import llvmlite.binding  # noqa: F401
-    except ImportError:
+    if importlib.util.find_spec("llvmlite") is None:
         return "the package llvmlite is not installed (`make setup` installs it)"
     array = np.arange(3.0)
     start = id(array)
@@ -107,7 +123,6 @@ class _Method(ctypes.Structure):
 
 
 _FASTCALL = 0x80
-_alive: list[Any] = []  # what the compiled code points to
 
 
 class Native:
@@ -120,7 +135,8 @@ class Native:
 
 
 def build(
-    work: str, dtypes: Sequence[DType], writes: int, name: str, elements: int = 0, scalars: Sequence[int] = ()
+    work: str, dtypes: Sequence[DType], writes: int, name: str, elements: int = 0,
+    scalars: Sequence[int] = (), vectorize: bool = True,
 ) -> Native:  # fmt: skip
     """Compiles a function `work(ptr, ...)` and returns a builtin that takes as many arrays.
 
@@ -131,6 +147,7 @@ def build(
       name: for the builtin.
       elements: how much work it is; above RELEASE_ABOVE other Python threads run meanwhile.
       scalars: positions that may also hold a NumPy scalar.
+      vectorize: whether LLVM should look for loops it can run several turns of at once.
 
     Raises:
       RuntimeError: where `why_not()` says why.
@@ -139,35 +156,33 @@ def build(
     if reason:
         raise RuntimeError(f"No native kernel: {reason}.")
     assert _machine is not None
-    _machine.count += 1
-    symbol = f"door{_machine.count}"
-    text = work.replace("@work(", f"@work{_machine.count}(")
     count = len(dtypes)
+    held: list[Any] = []  # lives as long as the builtin, whose `self` is `slow`
 
     def slow(*arrays: Any) -> Any:
         """The same call with arrays that the door lets in; what was written is copied back."""
+        if len(arrays) != count:
+            raise TypeError(f"{name} takes {count} arrays, not {len(arrays)}.")
         fit = [
             np.require(a, d.as_numpy_dtype, ["C", "A"]) for a, d in zip(arrays, dtypes, strict=True)
         ]
         for k in range(count - writes, count):
             if not fit[k].flags.writeable:
                 raise ValueError(f"{name}: its output {k} is read-only.")
-        door(*fit)
+        held[0](*fit)
         for k in range(count - writes, count):
             if fit[k] is not arrays[k]:
                 arrays[k][...] = fit[k]
         return True
 
-    text += _door(
-        symbol, f"@work{_machine.count}", dtypes, writes, elements > RELEASE_ABOVE, scalars
-    )
-    address, optimized = _machine.compile(text, symbol)
+    text = work + _door("door", "@work", dtypes, writes, elements > RELEASE_ABOVE, scalars)
+    engine, address, optimized = _machine.compile(text, "door", vectorize, elements > RELEASE_ABOVE)
     method = _Method(name.encode(), address, _FASTCALL, None)
     make = ctypes.pythonapi.PyCFunction_NewEx
     make.restype = ctypes.py_object
     make.argtypes = [ctypes.c_void_p, ctypes.py_object, ctypes.py_object]
     door = make(ctypes.addressof(method), slow, None)
-    _alive.append(method)
+    held += [door, method, engine]
     return Native(door, work, optimized)
 
 

@@ -67,6 +67,7 @@ class Writer:
         self._metadata: list[str] = []
         self._known: list[dict[int, str]] = [{}]  # by loop: id of a Scalar -> its register
         self._alive: list[Any] = []  # so that no id is given twice
+        self.element: Callable[[Any], Scalar] = lambda access: access  # how an element is read
         self._group = ""  # of memory accesses that do not depend on one another
 
     # --- lines ------------------------------------------------------------------------------------------
@@ -212,7 +213,7 @@ class Writer:
         if x.op in scalar.FUNCTIONS:
             return self.write(functions.EXPANSIONS[x.op](*x.args))
         if x.op == "element":  # what a nest of loops reads; see `loops`
-            return str(x.value(self).value)
+            return str(self.element(x.value).value)
         arguments = [self.write(a) for a in x.args]
         dtype = x.args[0].dtype
         if x.dtype not in REGISTER or dtype not in REGISTER:
@@ -279,6 +280,18 @@ class Writer:
             word = "sext" if wanted is int64 else "trunc"
         return self.new(f"{word} {before} {register} to {after}")
 
+    def combine(self, how: str, total: Scalar, element: Scalar) -> str:
+        """One more element of a sum or an extreme, in whatever order suits the machine."""
+        dtype = total.dtype
+        kind = REGISTER[dtype]
+        a, b = self.write(total), self.write(element)
+        if dtype not in FLOATS:
+            return self.write(Scalar(how, (total, element), dtype))
+        if how == "add":
+            return self.new(f"fadd reassoc {kind} {a}, {b}")
+        suffix = "f32" if dtype is float32 else "f64"
+        return self.call(f"llvm.{how}.{suffix}", kind, f"{kind} {a}", f"{kind} {b}")
+
     # --- the whole --------------------------------------------------------------------------------------
 
     def text(self) -> str:
@@ -299,6 +312,3 @@ def literal(value: Any, dtype: DType) -> str:
     if dtype in REGISTER:
         return str(int(value))
     raise CannotWrite(f"a number of dtype {dtype.name}")
-
-
-Kernel = Callable[..., Any]
