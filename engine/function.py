@@ -18,8 +18,8 @@ import numpy as np
 from engine import config, nest
 from engine.dispatch import context
 from engine.graph.builder import Builder
-from engine.graph.concrete import ConcreteFunction
 from engine.graph.graph import SymbolicTensor
+from engine.graph.launch import MISS, Slot, launcher
 from engine.graph.passes import remove_dead_code
 from engine.graph.verifier import verify
 from engine.ops.creation import convert
@@ -27,14 +27,18 @@ from engine.retracing import (
     Explanation,
     Leaf,
     SpecLeaf,
-    argument_names,
+    covers,
     explanation,
+    leaf_key,
     looser,
     quick_key,
+    ranked_key,
+    shapeless_key,
     structure_key,
     warn_of_retracing,
 )
 from engine.spec import TensorSpec
+from engine.structured import StructuredFunction, argument_names
 from engine.tensor import Tensor, describe
 
 CACHE_SIZE = 256  # graphs kept for one function; the least recently used goes first
@@ -50,6 +54,10 @@ def traceable(body: Callable[..., Any]) -> Callable[..., Any]:
     return convert(body)
 
 
+def _no_launcher(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    return MISS
+
+
 class Function:
     """What `tf.function` returns: the Python function, and the graphs made from it so far."""
 
@@ -59,16 +67,24 @@ class Function:
         input_signature: Any = None,
         reduce_retracing: bool = False,
         autograph: bool = True,
+        jit_compile: bool | None = None,
     ):
         functools.update_wrapper(self, python_function)
-        self.__name__: str = getattr(python_function, "__name__", "function")
+        self.__name__: str = name_of(python_function)
         self.python_function = python_function
         self.input_signature = None if input_signature is None else tuple(input_signature)
         self._reduce_retracing = reduce_retracing
         self._autograph = autograph
+        self._jit_compile = jit_compile
         self._parameters = inspect.signature(python_function)
-        self._cache: dict[Any, ConcreteFunction] = {}
-        self._quick: dict[Any, ConcreteFunction] = {}  # a shortcut to entries of the cache
+        self._flat_signature = self._signature_entries()
+        self._cache: dict[Any, StructuredFunction] = {}
+        # Graphs that leave sizes open: the key without shapes, the shapes, the graph.
+        self._wide: list[tuple[Any, list[Any], StructuredFunction]] = []
+        # The short ways by which the last calls went, by quick key, and the very last.
+        self._quick: dict[Any, tuple[StructuredFunction, Any]] = {}
+        self._launch: Any = _no_launcher
+        self._launched: StructuredFunction | None = None
         self._traces = 0
         self._calls = 0
         self._last: list[Leaf] = []  # what the last trace saw
@@ -76,15 +92,26 @@ class Function:
         self._methods: dict[int, tuple[Any, Function]] = {}  # by id: weak instance, its function
         self._lock = threading.RLock()
 
+    def _signature_entries(self) -> list[TensorSpec]:
+        entries = nest.flatten(list(self.input_signature or ()))
+        for entry in entries:
+            if not isinstance(entry, TensorSpec):
+                raise TypeError(
+                    f"{self.__name__}: an input_signature holds TensorSpecs, or structures of them, but "
+                    f"{entry!r} was given. Leave an argument that is no tensor out, with a default value."
+                )
+        return entries
+
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         """As a method: each instance has graphs of its own, which go when it goes."""
         if instance is None:
             return self
-        methods, key = self._methods, id(instance)
-        if key not in methods:
+        known = self._methods.get(id(instance))
+        if known is None:
+            methods, key = self._methods, id(instance)
             weak = weakref.ref(instance, lambda _: methods.pop(key, None))
-            methods[key] = (weak, self._method(weak))
-        return _Method(methods[key][1], instance)
+            known = methods[key] = (weak, self._method(weak))
+        return _Method(known[1], instance)
 
     def _method(self, weak: Any) -> Function:
         body = self.python_function
@@ -95,7 +122,8 @@ class Function:
         functools.update_wrapper(method, body)
         parameters = list(inspect.signature(body).parameters.values())[1:]
         method.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-        return Function(method, self.input_signature, self._reduce_retracing, autograph=False)
+        options = (self._reduce_retracing, False, self._jit_compile)
+        return Function(method, self.input_signature, *options)
 
     def _rewritten(self, body: Callable[..., Any]) -> Callable[..., Any]:
         """The function to trace: with Python's control flow made fit for tensors, if that is wanted."""
@@ -130,7 +158,15 @@ class Function:
             )
 
         def check(spec: TensorSpec, value: Any) -> Any:
-            tensor = value if isinstance(value, TensorSpec) else convert(value, hint=spec.dtype)
+            tensor: Any = value
+            if not isinstance(value, TensorSpec):
+                try:
+                    tensor = convert(value, hint=spec.dtype)
+                except (TypeError, ValueError) as error:
+                    raise TypeError(
+                        f"{self.__name__}: its input_signature asks for {spec}, and {value!r} cannot be made "
+                        f"one. {error}"
+                    ) from None
             if not spec.is_compatible_with(tensor):
                 raise TypeError(
                     f"{self.__name__}: its input_signature asks for {spec}, but {describe(tensor)} was "
@@ -140,66 +176,88 @@ class Function:
             return tensor
 
         count = len(signature)
-        parts = nest.flatten_up_to(list(signature), given[:count])
+        try:
+            parts = nest.flatten_up_to(list(signature), given[:count])
+        except (TypeError, ValueError) as error:
+            raise TypeError(
+                f"{self.__name__}: the arguments are not nested as its input_signature is. {error}"
+            ) from None
         tensors = [
-            check(spec, part) for spec, part in zip(self._flat_signature(), parts, strict=True)
+            check(spec, part) for spec, part in zip(self._flat_signature, parts, strict=True)
         ]
         return [
             [*nest.pack_sequence_as(list(signature), tensors), *given[count:]],
             plain[1],
         ]
 
-    def _key(self, plain: list[Any]) -> Any:
+    def _key(self, plain: list[Any], leaf: Callable[[Any], Any] = leaf_key) -> Any:
         specs = None if self.input_signature is None else len(self.input_signature)
         keyed = plain[0] if specs is None else plain[0][specs:]
-        return (structure_key(keyed), structure_key(plain[1]))
+        return (structure_key(keyed, leaf), structure_key(plain[1], leaf))
 
-    def get_concrete_function(self, *args: Any, **kwargs: Any) -> ConcreteFunction:
+    def get_concrete_function(self, *args: Any, **kwargs: Any) -> StructuredFunction:
         """The graph for these arguments, traced now if need be. Tensors may be given as TensorSpecs."""
         if self.input_signature is not None and not args and not kwargs:
             args = self.input_signature
         return self._lookup(self._arguments(args, kwargs))
 
-    def _lookup(self, plain: list[Any]) -> ConcreteFunction:
-        key = self._key(_keyed(plain))
+    def _lookup(self, plain: list[Any]) -> StructuredFunction:
         with self._lock:  # of two threads with the same arguments, one traces
-            concrete = self._cache.get(key)
-            if concrete is None and self._reduce_retracing:
-                plain, key, concrete = self._relaxed(plain)
+            concrete, plain, key = self._find(plain)
             if concrete is None:
                 concrete = self._cache[key] = self._trace(plain)
+                if any(None in (spec.dims or (None,)) for spec in concrete.inputs):
+                    self._wide.append((*self._loosely(plain), concrete))
                 self._drop_oldest()
             self._calls = concrete.last_used = self._calls + 1
         return concrete
+
+    def _find(self, plain: list[Any]) -> tuple[StructuredFunction | None, list[Any], Any]:
+        """The graph that fits, if there is one, and the arguments and the key to trace for else."""
+        key = self._key(_keyed(plain))
+        concrete = self._cache.get(key)
+        if concrete is None and self._wide:
+            family, dims = self._loosely(plain)
+            fitting = [
+                (sum(open_sizes(size) for size in wide), number, known)
+                for number, (its_family, wide, known) in enumerate(self._wide)
+                if its_family == family and all(map(covers, wide, dims))
+            ]
+            concrete = min(fitting)[2] if fitting else None  # that which leaves least open
+        if concrete is None and self._reduce_retracing:
+            plain = self._relaxed(plain)
+            key = self._key(_keyed(plain))
+            concrete = self._cache.get(key)
+        return concrete, plain, key
+
+    def _loosely(self, plain: list[Any]) -> tuple[Any, list[Any]]:
+        """The key of the arguments without shapes, and the shapes."""
+        leaves = nest.flatten(plain)
+        dims = [Leaf.of("", leaf).dims for leaf in leaves if isinstance(leaf, (Tensor, TensorSpec))]
+        return self._key(_keyed(plain), shapeless_key), dims
 
     def _drop_oldest(self) -> None:
         if len(self._cache) <= CACHE_SIZE:
             return
         times = {key: c.last_used or self._calls + 1 for key, c in self._cache.items()}
         oldest = self._cache.pop(min(times, key=times.__getitem__))
-        for quick in [k for k, known in self._quick.items() if known is oldest]:
+        self._wide = [entry for entry in self._wide if entry[2] is not oldest]
+        for quick in [k for k, known in self._quick.items() if known[0] is oldest]:
             del self._quick[quick]
 
-    def _relaxed(self, plain: list[Any]) -> tuple[list[Any], Any, ConcreteFunction | None]:
+    def _relaxed(self, plain: list[Any]) -> list[Any]:
         """With `reduce_retracing`: the arguments with None for the sizes that have changed so far."""
         leaves = nest.flatten(plain)
         tensors = [i for i, leaf in enumerate(leaves) if isinstance(leaf, (Tensor, TensorSpec))]
         dims = [Leaf.of("", leaves[i]).dims for i in tensors]
-        general = list(leaves)
-        for i, sizes in zip(tensors, dims, strict=True):
-            any_size = None if sizes is None else [None] * len(sizes)
-            general[i] = TensorSpec(any_size, leaves[i].dtype)
-        family = self._key(_keyed(nest.pack_sequence_as(plain, general)))
+        family = self._key(_keyed(plain), ranked_key)
         known = self._families.get(family)
         if known is not None:
             dims = [looser(a, b) for a, b in zip(known, dims, strict=True)]
-        self._families[family] = dims
-        if known is not None:
             for i, sizes in zip(tensors, dims, strict=True):
                 leaves[i] = TensorSpec(sizes, leaves[i].dtype)
-        plain = nest.pack_sequence_as(plain, leaves)
-        key = self._key(_keyed(plain))
-        return plain, key, self._cache.get(key)
+        self._families[family] = dims
+        return nest.pack_sequence_as(plain, leaves)
 
     def explain(self, *args: Any, **kwargs: Any) -> Explanation:
         """Whether a call with these arguments would trace the function, why, and what would prevent it.
@@ -215,11 +273,9 @@ tf.float32)], or reduce_retracing=True.
         """
         plain = self._arguments(args, kwargs)
         with self._lock:
-            known = self._cache.get(self._key(_keyed(plain)))
-            if known is None and self._reduce_retracing:
-                families = dict(self._families)
-                known = self._relaxed(plain)[2]
-                self._families = families
+            families = dict(self._families)
+            known = self._find(plain)[0]
+            self._families = families
             return explanation(
                 self.__name__, known, list(self._cache.values()), self._described(plain)
             )
@@ -229,25 +285,59 @@ tf.float32)], or reduce_retracing=True.
         return [Leaf.of(n, leaf) for n, leaf in zip(names, nest.flatten(plain), strict=True)]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        made = self._launch(args, kwargs)
+        return self._long_way(args, kwargs) if made is MISS else made
+
+    def _long_way(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """A call that is not like the last one: another short way, or a key, a look-up, perhaps a trace."""
         if config.functions_run_eagerly():
             return self.python_function(*args, **kwargs)
-        tensors: list[Tensor] = []
-        key = None if kwargs else quick_key(args, tensors)
+        if self._launched is not None:  # until now it was the one in use, uncounted
+            self._calls = self._launched.last_used = self._calls + 1
+        alone = context.builder is None and context.log is None
+        key = quick_key((args, kwargs)) if alone else None
         known = None if key is None else self._quick.get(key)
-        if known is not None:
-            self._calls = known.last_used = self._calls + 1
-            return known.call_flat(tensors)
+        if known is not None and self._cache:
+            made = known[1](args, kwargs)
+            if made is not MISS:
+                self._launched, self._launch = known
+                self._calls = known[0].last_used = self._calls + 1
+                return made
         plain = self._arguments(args, kwargs)
         concrete = self._lookup(plain)
+        if key is not None:
+            self._shorten(key, concrete, args, kwargs)
         leaves = [leaf for leaf in nest.flatten(plain) if isinstance(leaf, Tensor)]
-        # A default argument may have added tensors of its own; then the shortcut would miss them.
-        if key is not None and len(leaves) == len(tensors) and len(self._quick) < CACHE_SIZE:
-            self._quick[key] = concrete
         return concrete.call_flat(leaves)
 
-    def _trace(self, plain: list[Any]) -> ConcreteFunction:
-        name = getattr(self.python_function, "__name__", "function")
-        builder = Builder(name, context.builder, may_create_variables=self._traces == 0)
+    def _shorten(
+        self, key: Any, concrete: StructuredFunction, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        """Prepares the short way for the next call like this one."""
+        leaves = nest.flatten([args, kwargs])
+        slots = nest.pack_sequence_as([args, kwargs], map(Slot, range(len(leaves))))
+        bound = self._parameters.bind(*slots[0], **slots[1])
+        bound.apply_defaults()
+        row = nest.flatten([list(bound.args), dict(bound.kwargs)])
+        if any(isinstance(leaf, (Tensor, np.ndarray, np.generic)) for leaf in row):
+            return  # a default argument is a tensor
+        order = [
+            leaf.number
+            for leaf in row
+            if isinstance(leaf, Slot) and isinstance(leaves[leaf.number], Tensor)
+        ]
+        if len(order) != len(concrete.inputs):
+            return  # what was given for a tensor was none
+        short = launcher(concrete, args, kwargs, order)
+        if short is not None:
+            if len(self._quick) >= CACHE_SIZE:
+                self._quick.pop(next(iter(self._quick)))
+            self._quick[key] = (concrete, short)
+            self._launched, self._launch = concrete, short
+
+    def _trace(self, plain: list[Any]) -> StructuredFunction:
+        first = self._traces == 0
+        builder = Builder(self.__name__, context.builder, first, nest.flatten(plain))
         names = iter(argument_names(self._parameters, plain))
         signature = []
 
@@ -256,8 +346,8 @@ tf.float32)], or reduce_retracing=True.
             if not isinstance(leaf, (Tensor, TensorSpec)):
                 return leaf
             spec = TensorSpec(leaf.shape, leaf.dtype, getattr(leaf, "name", None) or label)
-            if self.input_signature is not None and position < len(self._flat_signature()):
-                wanted = self._flat_signature()[position]
+            if position < len(self._flat_signature):
+                wanted = self._flat_signature[position]
                 spec = TensorSpec(wanted.shape, wanted.dtype, wanted.name or label)
             if isinstance(leaf, SymbolicTensor):
                 spec = TensorSpec(spec.shape, spec.dtype, label)
@@ -279,15 +369,26 @@ tf.float32)], or reduce_retracing=True.
         graph = remove_dead_code(graph)
         verify(graph)
         self._traces += 1
-        concrete = ConcreteFunction(graph, signature, result, places)
+        if builder.variables_created:
+            return self._trace(plain)  # as every later call would run it: without making any
+        specs = iter(signature)
+        given = [
+            next(specs) if isinstance(leaf, (Tensor, TensorSpec)) else leaf
+            for leaf in nest.flatten(plain)
+        ]
+        concrete = StructuredFunction(
+            graph,
+            self._parameters,
+            nest.pack_sequence_as(plain, given),
+            result,
+            places,
+            jit_compile=self._jit_compile,
+        )
         concrete.described = self._described(plain)
         if self._traces == MANY_TRACES:
             warn_of_retracing(self.__name__, self._traces, self._last, concrete.described)
         self._last = concrete.described
         return concrete
-
-    def _flat_signature(self) -> list[TensorSpec]:
-        return nest.flatten(list(self.input_signature or ()))
 
     def pretty_printed_concrete_signatures(self) -> str:
         """The signatures of all graphs made so far."""
@@ -300,18 +401,34 @@ tf.float32)], or reduce_retracing=True.
 class _Method:
     """A traced method with its instance, which lives at least as long as the method is held."""
 
+    __slots__ = ("_function", "_instance")
+
     def __init__(self, function: Function, instance: Any):
         self._function = function
         self._instance = instance
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self._function(*args, **kwargs)
+        function = self._function
+        made = function._launch(args, kwargs)
+        return function._long_way(args, kwargs) if made is MISS else made
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._function, name)
 
     def __repr__(self) -> str:
         return repr(self._function)
+
+
+def name_of(function: Any) -> str:
+    """What a graph is called: after the function, or what stands in for one."""
+    inner = getattr(function, "func", function)  # functools.partial
+    name = getattr(inner, "__name__", None)
+    return str(name or type(inner).__name__)
+
+
+def open_sizes(dims: Any) -> int:
+    """How much a shape leaves open: the number of sizes, or all of them."""
+    return 1000 if dims is None else dims.count(None)
 
 
 def _keyed(plain: list[Any]) -> list[Any]:
@@ -342,7 +459,8 @@ def function(
       input_signature: a TensorSpec for each argument; then one graph serves all calls that fit.
       autograph: rewrite `if`, `while`, `for`, `and`, `or`, `not` so that tensors can decide; see
         `tf.autograph.to_code`.
-      jit_compile: accepted; every graph is compiled to Python source here.
+      jit_compile: True compiles native kernels at the first call, None (the default) when they pay, False
+        never. Without llvmlite a graph runs as Python source, whatever is asked for.
       reduce_retracing: after a second shape, trace once for all sizes of the axes that changed.
 
     Differs from TensorFlow: `experimental_implements`, `experimental_autograph_options`,
@@ -360,4 +478,4 @@ def function(
     """
     if func is None:
         return lambda f: function(f, input_signature, autograph, jit_compile, reduce_retracing)
-    return Function(func, input_signature, reduce_retracing, autograph)
+    return Function(func, input_signature, reduce_retracing, autograph, jit_compile)

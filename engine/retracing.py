@@ -1,21 +1,23 @@
 """Which graph a call needs: the key of its arguments, and in words why a call found none.
 
 The key is made of everything a graph depends on: the nesting of the arguments, the dtype and shape of each
-tensor, the type and value of each plain Python argument, the identity of every other object.
+tensor, the type and value of each plain Python argument, and the identity of every other object.
 """
 
 from __future__ import annotations
 
-import inspect
 import sys
 import warnings
 import weakref
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from engine import nest
-from engine.spec import Dims, TensorSpec, show
+from engine.spec import Dims, TensorShape, TensorSpec, show
 from engine.tensor import Tensor
 from engine.variable import Variable
 
@@ -40,44 +42,85 @@ class Identity:
         return isinstance(other, Identity) and mine is not None and mine is other._ref()
 
 
+def _never_changes(value: Any) -> bool:
+    """Whether an object is what is in it: then an equal one may stand in for it."""
+    if isinstance(value, (range, frozenset, TensorShape)):
+        return True
+    parameters = getattr(type(value), "__dataclass_params__", None)
+    return parameters is not None and parameters.frozen and type(value).__hash__ is not None
+
+
 def leaf_key(leaf: Any) -> Any:
     """The key of one leaf."""
     if isinstance(leaf, Tensor):
         return (leaf.dtype.name, leaf._dims)
     if leaf is None or isinstance(leaf, (bool, int, float, complex, str, bytes)):
         return (type(leaf), leaf)  # the type too: 1, 1.0 and True are equal in Python
+    if type(leaf) is slice:
+        return (slice, *map(leaf_key, (leaf.start, leaf.stop, leaf.step)))
+    if _never_changes(leaf):
+        try:
+            return (type(leaf), hash(leaf), leaf)
+        except TypeError:  # something in it has no hash
+            pass
     return Identity(leaf)
 
 
-def quick_key(args: tuple[Any, ...], tensors: list[Tensor]) -> tuple[Any, ...] | None:
-    """The key of arguments that are tensors, or tuples of tensors, and nothing else; else None.
+def quick_key(value: Any) -> Any:
+    """A key of arguments that are tensors, Python values, objects, or plain structures of them; else None.
 
-    It tells apart what the full key tells apart, and is made in a fraction of the time. The tensors
-    are appended to `tensors`.
+    It tells apart what the full key tells apart, and is made in a fraction of the time. What is found
+    under it checks again: objects are told apart by their address.
     """
-    key: list[Any] = []
-    for value in args:
-        if type(value) is Tensor:
-            key.append(value._array.dtype)
-            key.append(value._array.shape)
-            tensors.append(value)
-        elif type(value) is tuple:
-            inner = quick_key(value, tensors)
-            if inner is None:
+    kind = type(value)
+    if kind is Tensor:
+        array = value._array
+        return (array.dtype, array.shape)
+    if kind is tuple or kind is list:
+        parts = [kind]
+        for part in value:
+            key = quick_key(part)
+            if key is None:
                 return None
-            key.append(inner)
-        else:
-            return None
-    return tuple(key)
+            parts.append(key)
+        return tuple(parts)
+    if kind is dict:
+        keys = tuple(map(quick_key, value.values()))
+        return None if None in keys else (kind, tuple(value), keys)
+    if value is None or kind in (bool, int, float, complex, str, bytes):
+        return (kind, value)
+    if isinstance(value, (Tensor, np.ndarray, np.generic)) or nest.is_nested(value):
+        return None
+    return (kind, id(value))
 
 
-def structure_key(value: Any) -> Any:
+def structure_key(value: Any, leaf: Callable[[Any], Any] = leaf_key) -> Any:
     """The key of a structure: how it is nested, and the keys of its leaves."""
     if isinstance(value, dict):
-        return (type(value), tuple((k, structure_key(value[k])) for k in sorted(value)))
+        return (type(value), tuple((k, structure_key(value[k], leaf)) for k in sorted(value)))
     if isinstance(value, (list, tuple)):
-        return (type(value), tuple(map(structure_key, value)))
-    return leaf_key(value)
+        return (type(value), tuple(structure_key(part, leaf) for part in value))
+    return leaf(value)
+
+
+def shapeless_key(leaf: Any) -> Any:
+    """The key of one leaf, whatever its shape."""
+    return leaf.dtype.name if isinstance(leaf, Tensor) else leaf_key(leaf)
+
+
+def ranked_key(leaf: Any) -> Any:
+    """The key of one leaf, whatever its sizes."""
+    if not isinstance(leaf, Tensor):
+        return leaf_key(leaf)
+    return (leaf.dtype.name, None if leaf._dims is None else len(leaf._dims))
+
+
+def covers(wide: Dims | None, dims: Dims | None) -> bool:
+    """Whether a graph for the one shape takes every tensor of the other."""
+    if wide is None or dims is None:
+        return wide is None
+    pairs = zip(wide, dims, strict=False)
+    return len(wide) == len(dims) and all(w is None or w == d for w, d in pairs)
 
 
 class SpecLeaf(Tensor):
@@ -95,26 +138,6 @@ class SpecLeaf(Tensor):
     @property
     def dtype(self) -> Any:
         return self._given.dtype
-
-
-def argument_names(parameters: inspect.Signature, plain: list[Any]) -> list[str]:
-    """A name for each leaf: that of its parameter, numbered when the parameter is a structure."""
-    names: list[str] = []
-    by_name = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD)
-    declared = [p for p in parameters.parameters.values() if p.kind not in by_name]
-    for i, value in enumerate(plain[0]):
-        p = declared[min(i, len(declared) - 1)] if declared else None
-        base = p.name if p is not None else f"arg{i}"
-        if p is not None and p.kind == p.VAR_POSITIONAL:
-            base = f"{base}_{i - len(declared) + 1}"
-        count = len(nest.flatten(value))
-        names += [base] if not nest.is_nested(value) else [f"{base}_{k}" for k in range(count)]
-    for key in sorted(plain[1]):
-        count = len(nest.flatten(plain[1][key]))
-        names += (
-            [key] if not nest.is_nested(plain[1][key]) else [f"{key}_{k}" for k in range(count)]
-        )
-    return names
 
 
 # --- in words -----------------------------------------------------------------------------------------

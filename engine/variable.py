@@ -75,11 +75,14 @@ class Variable:
     ):
         from engine.ops.creation import convert  # operators of Variable end in ops, which end here
 
-        if context.builder is not None:
-            context.builder.variable_created(name or "Variable")
+        builder = context.builder
+        if builder is not None:
+            builder.variable_created(name or "Variable")
         with init_scope():
             value = initial_value() if callable(initial_value) else initial_value
             tensor = convert(value, dtype)
+            if not hasattr(tensor, "_array") and hasattr(builder, "value_now"):
+                tensor = builder.value_now(tensor)  # it follows from the arguments of the first call
             if tensor._dims is None or not hasattr(tensor, "_array"):
                 raise ValueError("A variable needs an initial value that is known now.")
             self._array = tensor._array

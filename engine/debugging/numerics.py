@@ -16,7 +16,7 @@ from engine.debugging.values import first_of
 from engine.dispatch import Primitive, context, run_eagerly
 from engine.errors import InvalidArgumentError
 from engine.formatting import element_text
-from engine.function import ConcreteFunction
+from engine.graph.concrete import ConcreteFunction
 from engine.places import Place, surroundings
 from engine.spec import show
 from engine.tensor import Tensor

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from engine.dispatch import Primitive, context
+from engine.dispatch import Primitive, context, init_scope, run_eagerly
 from engine.errors import InaccessibleTensorError
 from engine.graph.graph import CONSTANT, PLACEHOLDER, VARIABLE, Graph, Node, SymbolicTensor
 from engine.places import Place, here, surroundings
@@ -19,12 +19,17 @@ class Builder:
     """Collects nodes while a Python function is traced.
 
     outer: the executor it was made under. `checks`: whether `tf.debugging` will ask what was around a line.
+    given: the arguments, as far as they are known now. A Variable may begin with what follows from them.
     """
 
     traces = True
 
-    def __init__(self, name: str, outer: Any, may_create_variables: bool = True):
+    def __init__(
+        self, name: str, outer: Any, may_create_variables: bool = True, given: Sequence[Any] = ()
+    ):
         self.graph = Graph(name)
+        self.given = [t for t in given if isinstance(t, (Tensor, TensorSpec))]
+        self.variables_created = 0
         self.outer = outer
         self.checks: bool = getattr(outer, "checks", False)
         self.may_create_variables = may_create_variables
@@ -147,6 +152,43 @@ class Builder:
                 "first. A graph is reused, so its variables must outlive it: create them once, outside "
                 "the function, or under `if self.v is None:`."
             )
+        self.variables_created += 1
+
+    def value_now(self, tensor: Tensor) -> Tensor:
+        """What a symbolic tensor holds at this call, if that follows from what is known; else the tensor.
+
+        A Variable that is made by the first trace begins with it.
+        """
+        if not isinstance(tensor, SymbolicTensor) or tensor.graph is not self.graph:
+            return tensor
+        values: dict[int, Any] = {}
+
+        def compute(number: int) -> Any:
+            if number in values:
+                return values[number]
+            node = self.graph.node_of(number)
+            if node.op == PLACEHOLDER:
+                place = self.graph.inputs.index(number)
+                known = self.given[place] if place < len(self.given) else None
+                values[number] = known if type(known) is Tensor else None
+            elif node.op in (CONSTANT, VARIABLE):
+                payload = node.payload
+                value = payload.value() if isinstance(payload, Variable) else payload
+                values[number] = value if type(value) is Tensor else None
+            else:
+                inputs = [compute(n) for n in node.inputs]
+                made: Any = (None,) * len(node.outputs)
+                if None not in [x if x is None else 0 for x in inputs]:
+                    assert node.primitive is not None
+                    made = run_eagerly(node.primitive, tuple(inputs), node.attrs)
+                values.update(
+                    zip(node.outputs, made if type(made) is tuple else (made,), strict=True)
+                )
+            return values[number]
+
+        with init_scope():
+            found = compute(tensor.value_number)
+        return tensor if found is None else found
 
     def finish(self, outputs: list[Tensor]) -> Graph:
         """The graph, with these tensors as its results."""

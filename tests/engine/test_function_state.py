@@ -90,9 +90,8 @@ def test_a_variable_made_at_every_trace_is_refused_with_the_fix():
     def f(x: Any) -> Any:
         return tf.Variable(1.0, name="fresh") * tf.cast(x, tf.float32)
 
-    f(tf.constant(1.0))
     with pytest.raises(ValueError, match=r"'fresh'.*first.*once, outside"):
-        f(tf.constant(1))
+        f(tf.constant(1.0))
 
 
 def test_a_first_trace_that_failed_may_be_repeated_and_make_its_variables():
