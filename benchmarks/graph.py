@@ -219,6 +219,7 @@ def main(options: argparse.Namespace, cores: set[int]) -> int:
             print(f"new processes, {workload} ...", file=sys.stderr)
             least = measure_processes(workload, fresh, options.rounds, cores)
             results |= {row: least[PROCESSES[row][1]] for row in rows}
+    results = {row: results[row] for row in [*CALLS, *PROCESSES] if row in results}
     verdict = verdicts(results)
     text = (
         f"{datetime.date.today()}, {run.processor()}, {len(cores)} core(s), Python "
