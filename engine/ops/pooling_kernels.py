@@ -78,18 +78,19 @@ def _winners(xp: Any, x: Any, y: Any, how: dict[str, Any]) -> Any:
             x.shape[1:-1], out, how["window"], how["strides"], pairs, how["dilations"]
         ):
             to, source = (part, *windows), (part, *places)
-            won = xp.logical_not(x[source] < y[to])  # true for NaN, which is the largest
-            inner = (slice(None), *windows)
-            won &= free[inner]
-            free[inner] ^= won
+            lost = x[source] < y[to]  # false for NaN, which is the largest
+            still = free[(slice(None), *windows)]
+            won = still > lost
+            still &= lost
             yield to, source, won
 
 
-def _kept(values: Any, won: Any) -> Any:
-    """The bits of `values` where `won`, none elsewhere: no multiplication, so inf stays out, and no choice
-    for each element, which would cost more."""
-    bits = f"i{values.dtype.itemsize}"
-    return values.view(bits) & -won.view("i1").astype(bits)
+def _bits(values: Any) -> Any:
+    """The bits as whole numbers. Times one or zero, they stay or vanish, be they those of inf or NaN.
+
+    A choice for each element would cost more.
+    """
+    return values.view(f"i{values.dtype.itemsize}")
 
 
 def hand_back(xp: Any, dy: Any, x: Any, y: Any, **how: Any) -> Any:
@@ -97,20 +98,20 @@ def hand_back(xp: Any, dy: Any, x: Any, y: Any, **how: Any) -> Any:
     dx = xp.zeros(x.shape, dy.dtype)
     apart = all(_apart(**how))
     for to, source, won in _winners(xp, x, y, how):
-        share = _kept(dy[to], won).view(dy.dtype)
         if apart:
-            dx[source] = share
+            xp.multiply(_bits(dy)[to], won.view("i1"), out=_bits(dx)[source])
         else:
-            dx[source] += share
+            dx[source] += (_bits(dy)[to] * won.view("i1")).view(dy.dtype)
     return dx
 
 
 def pick(xp: Any, d: Any, x: Any, y: Any, **how: Any) -> Any:
     """The elements of d where x has its winners."""
-    picked = xp.zeros(y.shape, f"i{d.dtype.itemsize}")
+    picked = xp.zeros(y.shape, d.dtype)
     for to, source, won in _winners(xp, x, y, how):
-        picked[to] |= _kept(d[source], won)
-    return picked.view(d.dtype)
+        found = _bits(picked)[to]
+        found |= _bits(d)[source] * won.view("i1")
+    return picked
 
 
 def positions(xp: Any, x: Any, *, with_batch: bool, dtype: dtypes.DType, **how: Any) -> Any:
