@@ -18,6 +18,7 @@ from engine.dispatch import Primitive, explain
 from engine.dtypes import bfloat16, float32, float64, int32, int64
 from engine.errors import OpError
 from engine.graph.graph import CONSTANT, PLACEHOLDER, VARIABLE, Graph, Node
+from engine.graph.native.loops import VIEWS
 from engine.graph.plan import NOTHING, Writes, plan_buffers, reuse, size_of
 from engine.tensor import Tensor
 
@@ -240,9 +241,20 @@ class _Text:
                 alone = [v for _, v in graph.updates].count(
                     number
                 ) == 1 and number not in graph.outputs
-                if alone and old not in graph.outputs and not self._looked_at(old, place):
+                unused = alone and old not in graph.outputs and not self._looked_at(old, place)
+                if unused and not self._can_fail(place):
                     return old
         return None
+
+    def _can_fail(self, place: int) -> bool:
+        """Whether an error may end the run after node `place`. Variables must not have changed then."""
+        known = all(self.graph.specs[n].shape.is_fully_defined() for _, n in self.graph.updates)
+        return not known or any(
+            node.op not in (PLACEHOLDER, CONSTANT, VARIABLE, *VIEWS, *_SAFE)
+            and node.outputs[0] not in self.native
+            and not self._writes(node).outputs
+            for node in self.graph.nodes[place + 1 :]
+        )
 
     def _looked_at(self, value: int, place: int) -> bool:
         """Whether a node after `place` reads a value, or something that may be a view of it."""
@@ -257,6 +269,13 @@ class _Text:
         return bool(views & kept)
 
 
+# Operations without an own kernel or array that no numbers can make fail.
+_SAFE = (
+    "cast", "identity", "stop_gradient", "fill_like", "select", "reduce_sum", "reduce_max", "reduce_min",
+    "sigmoid", "softplus", "relu", "rsqrt", "pad", "concat", "part_of_concat", "slice", "unslice", "sum_like",
+    "broadcast_like", "matmul", "conv", "conv_backprop_input", "conv_backprop_filter", "max_pool",
+    "max_pool_backprop", "max_pool_pick", "max_pool_positions", "window_sum", "window_spread", "argmax",
+)  # fmt: skip
 REUSED_FROM = (
     4096  # bytes: a smaller array is made as fast as the question whether one can be reused
 )

@@ -138,10 +138,12 @@ def plan_buffers(graph: Graph, writes: Callable[[Node], Writes]) -> Plan:
     last, leaves = _lifetimes(graph, {n for node in graph.nodes for n in writes(node).outputs})
     slots = _Slots()
     plan = Plan({}, {}, slots.sizes)
+    seen: dict[int, set[int]] = {}  # for a value the planned ones of which it may be a view
     for position, node in enumerate(graph.nodes):
         if node.op in (PLACEHOLDER, CONSTANT, VARIABLE):
             continue
         able = writes(node)
+        looked_at = set().union(*(seen.get(n, ()) for n in node.inputs))
         taken: set[int] = set()
         for number in able.outputs:
             if number in leaves:
@@ -150,6 +152,7 @@ def plan_buffers(graph: Graph, writes: Callable[[Node], Writes]) -> Plan:
             for old in able.in_place.get(number, ()):
                 slot = plan.slots.get(old, -1)
                 over = slots.busy.get(slot) == last[old] == position and slot not in taken
+                over = over and old not in looked_at  # a view of it is read at other places
                 if over and size_of(graph.specs[old]) == size_of(graph.specs[number]):
                     plan.slots[number] = slot
                     slots.busy[slot] = until
@@ -157,6 +160,8 @@ def plan_buffers(graph: Graph, writes: Callable[[Node], Writes]) -> Plan:
                     break
             else:
                 plan.slots[number] = slots.take(size_of(graph.specs[number]), until)
+        below = {n for n in node.inputs if n in plan.slots} | looked_at
+        seen.update((number, below) for number in node.outputs if number not in able.outputs)
         if able.scratch:
             plan.scratch[node.outputs[0]] = (slots.take(able.scratch, position), able.scratch)
         slots.release(position)

@@ -53,10 +53,10 @@ def _python_array(value: Any, wanted: dtypes.DType | None) -> Any:
 
 
 def _numpy_array(array: Any) -> Any:
-    """A copy of a NumPy array. Strings become bytes in UTF-8, the form in which a tensor holds them."""
+    """A copy of a NumPy array, its bytes in this machine's order. Strings become bytes in UTF-8."""
     if array.dtype.kind not in "USOT":
         dtypes.of_numpy(array.dtype)
-        return np.array(array)
+        return np.array(array) if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
     encoded = np.empty(array.size, object)
     for i, item in enumerate(array.reshape(-1).tolist()):
         if not isinstance(item, (str, bytes)):

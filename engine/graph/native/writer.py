@@ -153,7 +153,7 @@ class Writer:
         place = self._place(array, dtype, index)
         found = self.new(f"load {MEMORY[dtype]}, ptr {place}, align {SIZE[dtype]}{self._group}")
         if dtype is bool_:
-            found = self.new(f"trunc i8 {found} to i1")
+            found = self.new(f"icmp ne i8 {found}, 0")  # NumPy takes any byte but 0 for True
         return Scalar("register", (), dtype, found)
 
     def store(self, array: str, register: str, dtype: DType, index: Scalar) -> None:
