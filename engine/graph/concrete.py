@@ -95,6 +95,20 @@ class ConcreteFunction:
             calls = calls_that_pay(self.optimized)
             if calls < NEVER:
                 self._run = counted(self._plain, calls, self._compile_natively)
+        if jit_compile is not None and not self._captures:
+            self._decide_inside(jit_compile)
+
+    def _decide_inside(self, jit_compile: bool) -> None:
+        """Branches and bodies of loops are compiled at once, or never, as the graph around them is."""
+        for node in self.graph.nodes:
+            for program in node.attrs.values():
+                if isinstance(program, ConcreteFunction) and not program._captures:
+                    program._native_wanted = jit_compile
+                    if jit_compile and not program._kernels:
+                        program._compile_natively()
+                    elif not program._kernels:
+                        program._run = program._plain
+                    program._decide_inside(jit_compile)
 
     def _compile_natively(self) -> Callable[..., Any]:
         """Replaces what runs by native kernels, where there are any; returns what runs from now on."""
