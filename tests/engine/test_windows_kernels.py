@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import engine as tf
 from engine.dispatch import registry
 from engine.graph.native import machine, vectors
-from engine.graph.native.windows import FEWEST, KERNELS, turns
+from engine.graph.native.windows import FEWEST, KERNELS, in_place, turns
 from engine.spec import TensorSpec
 from tests.engine.oracle import assert_close
 from tests.engine.samples_conv import conv as conv_by_loops
@@ -44,7 +44,9 @@ def native(name: str, inputs: list[np.ndarray], how: dict[str, Any]) -> np.ndarr
     output = registry[name].spec(*specs, **how)
     text = KERNELS[name](specs, how, output)
     assert text is not None, f"no kernel of {name} for {specs} {how}"
-    built = machine.build(text, [*(spec.dtype for spec in specs), output.dtype], 1, name)
+    built = machine.build(
+        text, [*(spec.dtype for spec in specs), output.dtype], 1, name, vectorize=False
+    )
     dims = tuple(output.dims or ())
     result, whole = guarded(np.full(dims, np.nan, output.dtype.as_numpy_dtype))
     given_ = [guarded(array)[0] for array in inputs]
@@ -224,7 +226,7 @@ def test_two_threads_may_run_one_kernel_at_once():
     specs = [spec_of(array) for array in inputs]
     text = KERNELS[name](specs, how, registry[name].spec(*specs, **how))
     assert text is not None
-    kernel = machine.build(text, [tf.float32] * 4, 1, name, elements=1 << 30).call
+    kernel = machine.build(text, [tf.float32] * 4, 1, name, 1 << 30, vectorize=False).call
     halves = [inputs, [inputs[0], inputs[1] * 2, inputs[2]]]
     expected = [np.empty(x, np.float32) for _ in halves]
     for arrays, result in zip(halves, expected, strict=True):
@@ -303,3 +305,25 @@ def test_windows_that_lie_in_the_padding_alone_have_no_kernel():
     x = np.ones((1, 4, 4, 8))
     assert written("max_pool", [x], how) is None
     assert written("window_sum", [x], {**how, "mean": True}) is None
+
+
+@pytest.mark.parametrize(("dims", "how"), POOLS, ids=str)
+def test_a_cotangent_may_be_handed_back_in_place_where_windows_cover_all_once(dims: Any, how: Any):
+    name, inputs, _ = pool_calls(dims, how, np.float32)[1]
+    specs = [spec_of(array) for array in inputs]
+    expected = by_numpy(name, inputs, how)
+    allowed = in_place(name, specs, how, specs[1])
+    assert allowed == ((1,) if dims == (2, 26, 26, 32) else ())
+    if allowed:
+        text = written(name, inputs, how)
+        assert text is not None
+        kernel = machine.build(text, [tf.float32] * 4, 1, name, vectorize=False).call
+        kernel(*inputs, inputs[1])
+        assert_close(inputs[1], expected, 0, 0)
+
+
+def test_nothing_else_is_computed_in_place():
+    for name, inputs, attrs in pool_calls(*POOLS[0], np.float32):
+        specs = [spec_of(array) for array in inputs]
+        output = registry[name].spec(*specs, **attrs)
+        assert in_place(name, specs, attrs, output) == ((1,) if name == "max_pool_backprop" else ())

@@ -47,6 +47,14 @@ def _apart(axis: Axis) -> bool:
     return (axis.window - 1) * axis.dilation < axis.stride
 
 
+def covered(axes: tuple[Axis, Axis]) -> bool:
+    """Whether each element is in exactly one window. Then `hand_back` may write over what it compares."""
+    return all(
+        a.inside and a.dilation == 1 and a.window == a.stride and a.count * a.stride == a.size
+        for a in axes
+    )
+
+
 def _few(axes: tuple[Axis, Axis], kinds: Callable[[Axis], list[Kind]]) -> bool:
     return prod(sum(len(taps) for _, _, taps in kinds(axis)) for axis in axes) <= MOST_TAPS
 
@@ -93,16 +101,13 @@ def hand_back(w: Vectors, batch: int, axes: tuple[Axis, Axis], channels: int, ta
     rows, columns = axes
     if not _few(axes, _kinds):
         return False
-    apart = all(map(_apart, axes))
-    covered = apart and all(
-        a.inside and a.window == a.stride and a.count * a.stride == a.size for a in axes
-    )
+    apart, whole = all(map(_apart, axes)), covered(axes)
     size = rows.size * columns.size * channels
     with w.turns(batch) as n:
         image, result = w.at("%a1", n * size), w.at(target, n * size)
         behind = n * (rows.count * columns.count * channels)
         given, best = w.at("%a0", behind), w.at("%a2", behind)
-        if not covered:
+        if not whole:
             w.clear(result, size)
         for i, down in _backwards(w, _kinds(rows)):
             for j, across in _backwards(w, _kinds(columns)):

@@ -104,6 +104,14 @@ KERNELS: dict[str, Entry] = {
 }
 
 
+def in_place(op: str, inputs: Specs, how: Attrs, output: TensorSpec) -> tuple[int, ...]:
+    """The inputs whose arrays may be given for the output, if nobody needs them any more."""
+    if op != "max_pool_backprop" or not known(*inputs, output):
+        return ()
+    axes = axes_of(output.dims[1:-1], how["window"], how)  # type: ignore[index]
+    return (1,) if axes and pools.covered(axes) else ()
+
+
 def turns(op: str, inputs: Specs, output: TensorSpec) -> int:
     """How much work it is, in elements that go through simple arithmetic: to weigh against compiling."""
     sizes = known(*inputs, output)
