@@ -32,15 +32,16 @@ PEERS = {
 TORCH = ("torch_eager", "torch_compile")
 TENSORFLOW = ("tf_function", "tf_xla")
 OURS = ("ours", "ours_jit")
-# Measured in new processes: row -> (workload, what of graph_process.py's answer counts).
+WARM = 2.0  # seconds of each workload before the rounds: what comes in after many calls has come in
+# Measured in new processes: row -> (workload, what graph_process.py does, what of its answer counts).
 PROCESSES = {
-    "first_line": ("line", "first"),
-    "first_mlp": ("mlp_32", "first"),
-    "first_cnn": ("cnn_step", "first"),
-    "memory_mlp": ("mlp_32", "total"),
-    "memory_mlp_step": ("mlp_32", "step"),
-    "memory_cnn": ("cnn_step", "total"),
-    "memory_cnn_step": ("cnn_step", "step"),
+    "first_line": ("line", "first", "seconds"),
+    "first_mlp": ("mlp_32", "first", "seconds"),
+    "first_cnn": ("cnn_step", "first", "seconds"),
+    "memory_mlp": ("mlp_32", "memory", "total"),
+    "memory_mlp_step": ("mlp_32", "memory", "step"),
+    "memory_cnn": ("cnn_step", "memory", "total"),
+    "memory_cnn_step": ("cnn_step", "memory", "step"),
 }
 
 
@@ -82,7 +83,8 @@ MEANING = {
     "second_gradient": "gradient of the squared gradient of tanh(x) x^2, 1000 numbers",
     "jacobian": "of tanh(xW + b) by x, 32x64: 4.2 million numbers",
     "first_*": "first call in a new process: trace, optimize, compile, run",
-    "memory_*": "peak of a new process after 200 steps; memory_*_step: how far the steps raised it",
+    "memory_*": "peak of a new process after 200 steps; memory_*_step: how far the steps raised what was in "
+    "use after a call of the compiled a + b * a",
 }
 
 Results = dict[str, dict[str, float]]
@@ -108,6 +110,8 @@ def measure(
                 failed.append(f"{name}, {workload}: {answer['error'].splitlines()[0]}")
         run.agree(checks)
         best = dict.fromkeys(checks, math.inf)
+        for name in best:
+            running[name].ask(time=WARM)
         for _ in range(rounds):
             for name in best:
                 answer = running[name].ask(time=seconds)
@@ -122,7 +126,7 @@ def measure(
 
 
 def measure_processes(
-    workload: str, peers: list[str], rounds: int, cores: set[int]
+    workload: str, what: str, peers: list[str], rounds: int, cores: set[int]
 ) -> dict[str, dict[str, float]]:
     """What counts -> the least of each peer, over interleaved rounds of new processes."""
     best: dict[str, dict[str, float]] = {}
@@ -130,14 +134,16 @@ def measure_processes(
     program = str(run.HERE / "graph_process.py")
     for _ in range(rounds):
         for name in peers:
-            process = run.start(PEERS[name], cores, program, name, workload)
+            process = run.start(PEERS[name], cores, program, what, name, workload)
             output, _nothing = process.communicate()
             if not output:
-                raise RuntimeError(f"graph_process.py {name} {workload} failed; run it by hand.")
+                raise RuntimeError(
+                    f"graph_process.py {what} {name} {workload} failed; run it by hand."
+                )
             answer = json.loads(output)
             checks[name] = answer.pop("check")
-            for what, amount in answer.items():
-                least = best.setdefault(what, dict.fromkeys(peers, math.inf))
+            for kind, amount in answer.items():
+                least = best.setdefault(kind, dict.fromkeys(peers, math.inf))
                 least[name] = min(least[name], amount)
     run.agree(checks)
     return best
@@ -212,18 +218,19 @@ def main(options: argparse.Namespace, cores: set[int]) -> int:
             )
     # torch.compile takes seconds to minutes, as its users know; it is left out where a process is new.
     fresh = [peer for peer in peers if peer != "torch_compile"]
-    for workload in dict.fromkeys(workload for workload, _ in PROCESSES.values()):
-        rows = [row for row, (of, _) in PROCESSES.items() if of == workload]
+    for of in dict.fromkeys(how[:2] for how in PROCESSES.values()):
+        rows = [row for row, how in PROCESSES.items() if how[:2] == of]
         rows = [row for row in rows if any(part in row for part in wanted)]
         if rows:
-            print(f"new processes, {workload} ...", file=sys.stderr)
-            least = measure_processes(workload, fresh, options.rounds, cores)
-            results |= {row: least[PROCESSES[row][1]] for row in rows}
+            print(f"new processes, {' '.join(of)} ...", file=sys.stderr)
+            least = measure_processes(*of, fresh, min(options.rounds, 5), cores)
+            results |= {row: least[PROCESSES[row][2]] for row in rows}
     results = {row: results[row] for row in [*CALLS, *PROCESSES] if row in results}
     verdict = verdicts(results)
     text = (
         f"{datetime.date.today()}, {run.processor()}, {len(cores)} core(s), Python "
-        f"{platform.python_version()}; minima of {options.rounds} interleaved rounds.\n"
+        f"{platform.python_version()}; minima of {options.rounds} interleaved rounds "
+        f"({min(options.rounds, 5)} of new processes).\n"
         + (f"{options.note}\n" if options.note else "")
         + f"Versions and BLAS: {versions(peers, cores)}.\n\n"
         f"## Targets\n\n{verdict}\n\n"

@@ -1,6 +1,6 @@
 """Where a compiled training step spends its time, line by line of the generated source.
 
-    python -m benchmarks.profile_step mlp|cnn|line [--batch 32] [--jit] [--top 20]
+    python -m benchmarks.profile_step line|mlp_32|mlp_256|cnn_step|... [--jit] [--top 20]
 
 The step of the graph suite runs until it is warm; one call is then caught with its arrays. "in the step" is a
 line's time inside the whole function, with a clock read after every line: memory is new and caches hold what
@@ -23,7 +23,7 @@ import numpy as np
 
 sys.path[:0] = [str(Path(__file__).resolve().parent)]  # peers are imported as by their workers
 
-from peers.graph import ours  # noqa: E402
+from peers.graph import CALLS, ours  # noqa: E402
 
 SECONDS = 4.0  # for the lines in the step
 
@@ -200,13 +200,11 @@ def report(whole: float, lines: list[tuple[str, float, float]], top: int = 0) ->
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("workload", choices=("mlp", "cnn", "line"))
-    parser.add_argument("--batch", type=int, choices=(32, 256), default=32, help="of mlp")
+    parser.add_argument("workload", choices=list(CALLS))
     parser.add_argument("--jit", action="store_true", help="with jit_compile=True")
     parser.add_argument("--top", type=int, default=0, help="only so many lines, the dearest first")
     options = parser.parse_args()
-    workload = {"mlp": f"mlp_{options.batch}", "cnn": "cnn_step", "line": "line"}[options.workload]
-    print(report(*profile(workload, options.jit), options.top))
+    print(report(*profile(options.workload, options.jit), options.top))
 
 
 if __name__ == "__main__":
