@@ -95,13 +95,14 @@ def largest(w: Vectors, batch: int, axes: tuple[Axis, Axis], channels: int, targ
 def hand_back(w: Vectors, batch: int, axes: tuple[Axis, Axis], channels: int, target: str) -> bool:
     """Writes the lines: the cotangent %a0 of each window goes to where %a1 has its largest element, %a2.
 
-    Windows are taken from the last to the first: then what meets in one element is added up in the order
-    in which NumPy's kernel adds.
+    Windows that overlap are taken from the last to the first: then what meets in one element is added up in
+    the order in which NumPy's kernel adds.
     """
     rows, columns = axes
     if not _few(axes, _kinds):
         return False
     apart, whole = all(map(_apart, axes)), covered(axes)
+    passes = _forwards if apart else _backwards
     size = rows.size * columns.size * channels
     with w.turns(batch) as n:
         image, result = w.at("%a1", n * size), w.at(target, n * size)
@@ -109,8 +110,8 @@ def hand_back(w: Vectors, batch: int, axes: tuple[Axis, Axis], channels: int, ta
         given, best = w.at("%a0", behind), w.at("%a2", behind)
         if not whole:
             w.clear(result, size)
-        for i, down in _backwards(w, _kinds(rows)):
-            for j, across in _backwards(w, _kinds(columns)):
+        for i, down in passes(w, _kinds(rows)):
+            for j, across in passes(w, _kinds(columns)):
                 start = _window(w, image, axes, channels, i, j)
                 to = _window(w, result, axes, channels, i, j)
                 window = (i * (columns.count * channels), j * channels)
