@@ -137,7 +137,10 @@ def _window_kernel(graph: Graph, node: Node) -> NativeCode | None:
     dtypes = [spec.dtype for spec in (*inputs, output)]
     turns = windows.turns(node.op, inputs, output)
     native = machine.build(text, dtypes, 1, name, turns, vectorize=False)
-    return NativeCode(name, native.call, native.source, native.optimized, 0, {})
+    over = windows.in_place(node.op, inputs, node.attrs, output)
+    once = {node.inputs[k] for k in over if node.inputs.count(node.inputs[k]) == 1}
+    in_place = {node.outputs[0]: once}
+    return NativeCode(name, native.call, native.source, native.optimized, 0, in_place)
 
 
 def counted(
