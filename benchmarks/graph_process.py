@@ -4,9 +4,9 @@
     python benchmarks/graph_process.py memory jax_jit mlp_32  ->  {"check": 2.4, "step": ..., "total": ...}
 
 `seconds` is the time of the first call of the compiled function: it traces, optimizes, compiles and runs.
-What came before does not count: imports, one addition, making the inputs. `total` is the peak of the whole process
-in bytes, imports and all, after 200 calls; `step` is how far memory rose in these calls, from what was in use
-after a call of another compiled function, a + b * a, so that no one's compiler counts as a step's memory.
+What came before does not count: imports, one addition, making the inputs. `total` is the peak of the whole
+process in bytes, imports and all, after 200 calls. `step` is how far memory rose in these calls, from what
+was in use after a call of another compiled function, a + b * a: so no one's compiler counts as a step's.
 """
 
 from __future__ import annotations
