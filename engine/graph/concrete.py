@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +27,8 @@ from engine.ops.creation import convert
 from engine.spec import TensorSpec
 from engine.tensor import Tensor, describe
 from engine.variable import Variable
+
+_compiling = threading.Lock()  # of two threads that find the same counter at its end, one compiles
 
 
 @dataclass(frozen=True)
@@ -112,14 +115,17 @@ class ConcreteFunction:
 
     def _compile_natively(self) -> Callable[..., Any]:
         """Replaces what runs by native kernels, where there are any; returns what runs from now on."""
-        native = compile_natively(self.optimized)
-        if native is None or not native.kernels:
-            self._run = self._plain
+        with _compiling:
+            if self._kernels:  # another thread was faster
+                return self._run
+            native = compile_natively(self.optimized)
+            if native is None or not native.kernels:
+                self._run = self._plain
+                return self._run
+            self.passes = Stages([*self.passes, Stage("fuse", self.optimized, native.graph)])
+            self.optimized, self.source, self._kernels = native.graph, native.source, native.kernels
+            self._run = on_any_device(native.run, self._plain)
             return self._run
-        self.passes = Stages([*self.passes, Stage("fuse", self.optimized, native.graph)])
-        self.optimized, self.source, self._kernels = native.graph, native.source, native.kernels
-        self._run = on_any_device(native.run, self._plain)
-        return self._run
 
     @property
     def kernels(self) -> Kernels:

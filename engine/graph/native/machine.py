@@ -63,6 +63,9 @@ class _Machine:
                 passes.add_sroa_pass()
                 passes.add_instruction_combine_pass()
             passes.run(module, builder)
+            # llvmlite 0.50 never frees these by itself: its class inherits the empty `_dispose` first.
+            self.llvm.newpassmanagers.NewPassManager._dispose(passes)
+            passes.detach()
             optimized = str(module)
             engine = self.llvm.create_mcjit_compiler(module, target)
             engine.finalize_object()
