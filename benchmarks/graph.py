@@ -14,7 +14,6 @@ import math
 import platform
 import sys
 from dataclasses import dataclass
-from typing import Any
 
 from benchmarks import run
 from benchmarks.peers.graph.numbers import CALLS
@@ -168,12 +167,14 @@ def table(results: Results, peers: list[str]) -> str:
     return "\n".join(lines)
 
 
-def verdicts(results: Results) -> str:
-    """Each target beside what was measured, for the engine's default and for jit_compile=True."""
+def verdicts(results: Results) -> tuple[str, list[str]]:
+    """Each target beside what was measured, by default and with jit_compile=True; the rows that miss one by
+    default."""
     lines = [
         "| | ours over the best of | at most | default | jit_compile=True |",
         "|---|---|---|---|---|",
     ]
+    missed = []
     for target in TARGETS:
         best = results.get(target.row, {})
         theirs = {peer: best[peer] for peer in target.peers if best.get(peer)}
@@ -187,8 +188,22 @@ def verdicts(results: Results) -> str:
             ratio = best[ours] / theirs[peer] if ours in best else math.nan
             verdict = "met" if ratio <= target.limit else "MISSED"
             cells.append(f"{ratio:.2f} {verdict}" if ours in best else "")
+        if "MISSED" in cells[0]:
+            missed.append(target.row)
         lines.append(f"| {target.row} | {who} | {target.limit} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+    return "\n".join(lines), list(dict.fromkeys(missed))
+
+
+def profiles(rows: list[str], cores: set[int]) -> str:
+    """The dearest lines of the compiled functions that were slower than they should be."""
+    text = ""
+    for row in rows:
+        if row in CALLS:
+            print(f"profile of {row} ...", file=sys.stderr)
+            process = run.start("ours", cores, "-m", "benchmarks.profile_step", row, "--top", "12")
+            output, _nothing = process.communicate()
+            text += f"### {row}\n\n```\n{output}```\n\n"
+    return f"## Where the time of a missed target goes\n\n{text}" if text else ""
 
 
 def versions(peers: list[str], cores: set[int]) -> str:
@@ -226,7 +241,7 @@ def main(options: argparse.Namespace, cores: set[int]) -> int:
             least = measure_processes(*of, fresh, min(options.rounds, 5), cores)
             results |= {row: least[PROCESSES[row][2]] for row in rows}
     results = {row: results[row] for row in [*CALLS, *PROCESSES] if row in results}
-    verdict = verdicts(results)
+    verdict, missed = verdicts(results)
     text = (
         f"{datetime.date.today()}, {run.processor()}, {len(cores)} core(s), Python "
         f"{platform.python_version()}; minima of {options.rounds} interleaved rounds "
@@ -237,6 +252,7 @@ def main(options: argparse.Namespace, cores: set[int]) -> int:
         f"## Figures\n\nIn bold: ours (default, warm) / theirs.\n\n{table(results, peers)}\n\n"
         + "".join(f"- {row}: {meaning}\n" for row, meaning in MEANING.items())
         + "".join(f"- did not run: {what}\n" for what in failed)
+        + f"\n{profiles(missed, cores)}"
     )
     print(text)
     if options.write is not None:
@@ -244,6 +260,5 @@ def main(options: argparse.Namespace, cores: set[int]) -> int:
         plural = "core" if len(cores) == 1 else "cores"
         file = run.HERE / "results" / f"{what}-{len(cores)}-{plural}.md"
         file.parent.mkdir(exist_ok=True)
-        file.write_text(f"# Compiled functions\n\n{text}")
-    missed: list[Any] = [line for line in verdict.splitlines() if "MISSED" in line.split("|")[-3]]
+        file.write_text(f"# Compiled functions\n\n{text.rstrip()}\n")
     return int(bool(missed))

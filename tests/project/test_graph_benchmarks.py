@@ -91,8 +91,10 @@ def _process(what: str) -> dict[str, float]:
 
 def test_a_verdict_compares_with_the_best_of_the_peers_it_names() -> None:
     figures = {"ours": 1.0, "ours_jit": 0.2, "jax_jit": 9.0, "torch_eager": 1.0, "torch_compile": 2}
-    lines = graph.verdicts({"mlp_32": figures}).splitlines()[2:]
-    assert lines == [
+    text, missed = graph.verdicts({"mlp_32": figures, "line": {"ours": 1, "jax_jit": 3}})
+    assert missed == ["mlp_32"]
+    assert text.splitlines()[2:] == [
+        "| line | **jax_jit** | 0.5 | 0.33 met |  |",
         "| mlp_32 | **jax_jit** | 0.6 | 0.11 met | 0.02 met |",
         "| mlp_32 | **torch_eager** (torch_compile) | 0.35 | 1.00 MISSED | 0.20 met |",
     ]
@@ -125,6 +127,12 @@ def test_a_profile_has_a_row_for_every_line_that_runs(
     assert computed[-1][0].startswith("return") and back[0].startswith("giving back")
     text = profile_step.report(whole, lines, top=3)
     assert "around the lines" in text and len(text.splitlines()) == 6
+
+
+def test_a_missed_target_is_shown_with_its_lines() -> None:
+    text = graph.profiles(["scalar", "first_line"], {CORE})
+    assert "### scalar" in text and "around the lines" in text and "first_line" not in text
+    assert graph.profiles([], {CORE}) == ""
 
 
 def test_a_line_that_writes_to_its_arguments_leaves_them_for_the_next() -> None:
