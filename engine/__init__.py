@@ -13,7 +13,7 @@ from typing import Any
 
 from engine import autodiff, config, errors, linalg, nest
 from engine.batching.vectorize import vectorized_map
-from engine.control_flow import case, cond, switch_case, while_loop
+from engine.control_flow import case, cond, control_dependencies, switch_case, while_loop
 from engine.devices import device
 from engine.dispatch import init_scope
 from engine.dtypes import (

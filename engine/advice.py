@@ -34,7 +34,6 @@ TF1 = {
     "reset_default_graph": "leave it out: there is no global graph to reset",
     "get_default_session": "leave it out: operations run at once",
     "get_collection": "keep what belongs together in a Python list, or in a tf.Module",
-    "control_dependencies": "leave it out: what tf.function traces runs in the order it was written",
     "variable_scope": "keep variables as attributes of an object",
     "layers": "use tf.keras.layers",
     "losses": "use tf.keras.losses",

@@ -6,6 +6,7 @@ Eagerly they are Python's own `if` and `while`. In a graph they are operations w
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -52,10 +53,35 @@ def cond(
         raise TypeError("tf.cond: true_fn and false_fn must be functions without arguments.")
     test = _predicate(pred)
     if not is_symbolic(test):
-        return true_fn() if bool(test) else false_fn()
+        chosen = true_fn if bool(test) else false_fn
+        return (_in_trace(chosen) if context.tracing else chosen)()
     from engine.graph.control import traced_cond
 
-    return traced_cond(test, true_fn, false_fn)
+    return traced_cond(test, _in_trace(true_fn), _in_trace(false_fn))
+
+
+def _in_trace(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of the user's as a trace has to call it; outside a trace, the function."""
+    from engine.function import traceable  # which stands above this
+
+    return traceable(function)
+
+
+def control_dependencies(control_inputs: Any) -> contextlib.AbstractContextManager[None]:
+    """A block that runs after some operations, as all that is written after them does anyway.
+
+    It is here for programs written for TensorFlow. Functions among `control_inputs` are called.
+
+    >>> import engine as tf
+    >>> v = tf.Variable(1)
+    >>> with tf.control_dependencies([v.assign(2)]):
+    ...     print(v.numpy())
+    2
+    """
+    for value in control_inputs or ():
+        if callable(value) and not isinstance(value, Tensor):
+            value()
+    return contextlib.nullcontext()
 
 
 _if = cond  # while_loop has an argument of that name
@@ -130,7 +156,8 @@ def switch_case(
         raise TypeError(f"tf.switch_case: branch_index is one integer, but is a {describe(index)}.")
     last = max(entries, key=lambda entry: entry[0])[1] if default is None else default
     if not is_symbolic(index):
-        return dict(entries).get(int(index), last)()  # type: ignore[misc]
+        chosen: Any = dict(entries).get(int(index), last)
+        return (_in_trace(chosen) if context.tracing else chosen)()
     return case([(index == number, function) for number, function in entries], last)
 
 
@@ -174,6 +201,8 @@ def while_loop(
     from engine.graph.control import like_before, traced_while  # loaded with the first loop
 
     start = nest.map_structure(convert, loop_vars)
+    if context.tracing:
+        cond, body = _in_trace(cond), _in_trace(body)
     if maximum_iterations is not None:
         counted = [convert(0), start]
         most = convert(maximum_iterations, hint=int32)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
+import copy
 import functools
 import inspect
 import site
 import sysconfig
-import textwrap
 import types
 from collections.abc import Callable
 from pathlib import Path
@@ -33,8 +33,7 @@ def _is_users(function: types.FunctionType) -> bool:
     code = function.__code__
     file = code.co_filename
     return not (
-        code.co_name == "<lambda>"
-        or code.co_flags & _WAITING
+        code.co_flags & _WAITING
         or code in _done
         or getattr(function, "_ag_leave", False)
         or file.startswith(_LIBRARIES)
@@ -46,31 +45,78 @@ _done: set[types.CodeType] = set()
 
 
 def _definition(code: types.CodeType) -> ast.FunctionDef | None:
-    """The definition in the source text, with the line numbers of the file; None without a text."""
+    """The definition in the source text, with the places of the file; None without a text."""
+    if code.co_name == "<lambda>":
+        return _lambda_definition(code)
     try:
-        text = textwrap.dedent(inspect.getsource(code))
-        node = ast.parse(text).body[0]
-    except (OSError, TypeError, SyntaxError, IndexError):
+        text = inspect.getsource(code)
+        inside = text[
+            :1
+        ].isspace()  # dedented, texts over several lines would not be what they were
+        tree = ast.parse("if 1:\n" + text if inside else text)
+    except (OSError, TypeError, SyntaxError):
         return None
+    body = tree.body[0].body if inside else tree.body  # type: ignore[attr-defined]
+    node = body[0] if body else None
     if not isinstance(node, ast.FunctionDef) or node.name != code.co_name:
         return None
-    private = any(
-        isinstance(inner, (ast.Name, ast.Attribute))
-        and (inner.id if isinstance(inner, ast.Name) else inner.attr).startswith("__")
-        and not (inner.id if isinstance(inner, ast.Name) else inner.attr).endswith("__")
-        for inner in ast.walk(node)
-    )
-    if private:  # Python mangles these by the class around, which is not in the text
-        return None
-    ast.increment_lineno(node, code.co_firstlineno - 1)
+    ast.increment_lineno(node, code.co_firstlineno - 1 - inside)
     node.decorator_list = []
     return node
+
+
+@functools.lru_cache(maxsize=64)
+def _lambdas_in(text: str) -> list[ast.Lambda]:
+    return [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Lambda)]
+
+
+def _start(node: Any) -> tuple[int, int]:
+    return node.lineno, node.col_offset
+
+
+def _end(node: Any) -> tuple[int, int]:
+    return node.end_lineno, node.end_col_offset
+
+
+def _lambda_definition(code: types.CodeType) -> ast.FunctionDef | None:
+    """A lambda as a definition. Several may stand in a line: Python keeps the columns of their code."""
+    try:
+        lines, _ = inspect.findsource(code)
+        lambdas = _lambdas_in("".join(lines))
+    except (OSError, TypeError, SyntaxError):
+        return None
+    spans = [p for p in code.co_positions() if None not in p and p[3]]
+    found = [
+        node
+        for node in lambdas
+        if node.lineno == code.co_firstlineno
+        and all(_start(node.body) <= (line, start) for line, _, start, _ in spans)
+        and all((last, end) <= _end(node.body) for _, last, _, end in spans)
+    ]
+    if not found or not spans:
+        return None
+    found.sort(key=_start)  # of lambdas in each other, the innermost that holds all of the code
+    node = copy.deepcopy(found[-1])
+    body = ast.copy_location(ast.Return(node.body), node.body)
+    made = ast.parse("def ag__lambda(): pass").body[0]
+    assert isinstance(made, ast.FunctionDef)
+    made.args, made.body = node.args, [body]
+    return ast.fix_missing_locations(ast.copy_location(made, node))
+
+
+def _class_around(definition: ast.FunctionDef, code: types.CodeType) -> str | None:
+    """The class whose name Python puts before private names such as __secret, if there are any."""
+    names = {n.id for n in ast.walk(definition) if isinstance(n, ast.Name)}
+    names |= {n.attr for n in ast.walk(definition) if isinstance(n, ast.Attribute)}
+    private = any(n.startswith("__") and not n.endswith("__") for n in names)
+    owner = code.co_qualname.split(".")[-2:-1]
+    return owner[0] if private and owner and owner[0] != "<locals>" else None
 
 
 def _rewritten_code(code: types.CodeType) -> types.CodeType | None:
     if code not in _factories:
         definition = _definition(code)
-        made = None if definition is None else _compiled(rewritten(definition), code)
+        made = None if definition is None else _compiled(definition, code)
         _factories[code] = made
         if made is not None:
             _done.update(_all_code(made))
@@ -86,34 +132,56 @@ def _all_code(code: types.CodeType) -> set[types.CodeType]:
     return found
 
 
-def _compiled(function: ast.FunctionDef, code: types.CodeType) -> types.CodeType:
+def _compiled(definition: ast.FunctionDef, code: types.CodeType) -> types.CodeType:
     """The code of a function that finds `ag__` and its free variables in a function around it."""
+    owner = _class_around(definition, code)
+    function = rewritten(definition)
+    function.name = "ag__function"  # its own name may be a global of the user's
     free = ast.arguments(
         [], [ast.arg(n) for n in ("ag__", *code.co_freevars)], None, [], [], None, []
     )
     around = ast.parse("def ag__factory(): pass").body[0]
     assert isinstance(around, ast.FunctionDef)
     around.args, around.body = free, [function]
+    if owner is not None:
+        around.body = [ast.ClassDef(owner, [], [], [function], [])]
     tree = ast.fix_missing_locations(ast.Module([around], []))
     outer = compile(tree, code.co_filename, "exec", dont_inherit=True)
-    factory = next(c for c in outer.co_consts if isinstance(c, types.CodeType))
-    return next(
-        c for c in factory.co_consts if isinstance(c, types.CodeType) and c.co_name == code.co_name
-    )
+    made = _find(outer, function.name)
+    return made.replace(co_name=code.co_name, co_qualname=code.co_qualname)
+
+
+def _find(code: types.CodeType, name: str) -> types.CodeType:
+    """The first code of that name inside another, the outermost first."""
+    inner = [c for c in code.co_consts if isinstance(c, types.CodeType)]
+    if code.co_name != name and not any(c.co_name == name for c in inner):
+        return _find(inner[0], name)
+    return next(c for c in inner if c.co_name == name)
 
 
 def convert(function: Any) -> Any:
     """The function with its control flow rewritten, or the function itself where that is not possible.
 
-    Functions of libraries, lambdas, generators, coroutines, and functions whose source text cannot be found
-    stay as they are. A bound method gives a bound method.
+    Functions of libraries, generators, coroutines, and functions whose source text cannot be found stay as
+    they are. A bound method gives a bound method, a partial a partial, an object with `__call__` that method.
     """
     if isinstance(function, types.MethodType):
         inner = convert(function.__func__)
         return (
             function if inner is function.__func__ else types.MethodType(inner, function.__self__)
         )
-    if not isinstance(function, types.FunctionType) or not _is_users(function):
+    if isinstance(function, functools.partial):
+        inner = convert(function.func)
+        if inner is function.func:
+            return function
+        return functools.partial(inner, *function.args, **function.keywords)
+    if not isinstance(function, types.FunctionType):
+        call = getattr(type(function), "__call__", None)  # noqa: B004 - of the class, as Python looks it up
+        if isinstance(function, type) or not isinstance(call, types.FunctionType):
+            return function
+        inner = convert(call)
+        return function if inner is call else types.MethodType(inner, function)
+    if not _is_users(function):
         return function
     code = _rewritten_code(function.__code__)
     if code is None:
@@ -161,7 +229,7 @@ def to_code(entity: Any, recursive: bool = True, experimental_optional_features:
     definition = _definition(function.__code__)
     if definition is None:
         raise ValueError(
-            f"The source text of {function!r} was not found, so it is traced as it is: lambdas and functions "
-            "made by exec have none that can be rewritten."
+            f"The source text of {function!r} was not found, so it is traced as it is: what exec or eval "
+            "made has none."
         )
     return ast.unparse(rewritten(definition)) + "\n"

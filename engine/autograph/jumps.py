@@ -40,9 +40,26 @@ def _ends(statements: list[ast.stmt]) -> bool:
     """Whether the end of the block is never reached."""
     if not statements:
         return False
-    last = statements[-1]
+    match statements[-1]:
+        case ast.If() as last:
+            return _ends(last.body) and _ends(last.orelse)
+        case ast.With() as last:
+            return _ends(last.body)
+        case ast.Try() as last:
+            return _ends(last.finalbody) or (
+                _ends([*last.body, *last.orelse]) and all(_ends(h.body) for h in last.handlers)
+            )
+        case ast.While(test=ast.Constant(value=True)) as last:
+            return not _has(last.body, ast.Break, False)
+        case last:
+            return isinstance(last, (ast.Return, ast.Break, ast.Continue, ast.Raise))
+
+
+def _leaves(statements: list[ast.stmt]) -> bool:
+    """Whether the block ends in a jump, on every way through it."""
+    last = statements[-1] if statements else None
     if isinstance(last, ast.If):
-        return _ends(last.body) and _ends(last.orelse)
+        return _leaves(last.body) and _leaves(last.orelse)
     return isinstance(last, (ast.Return, ast.Break, ast.Continue))
 
 
@@ -78,7 +95,10 @@ class Jumps:
             assign(RETURNED, ast.Constant(False)),
             assign(VALUE, _runtime("no_value")),
         ]
-        end: ast.stmt = ast.Return(ast.Call(_runtime("result"), [name(VALUE)], []))
+        given: list[ast.expr] = [name(VALUE)]
+        if not _ends(statements):  # then it may be that nothing was returned
+            given.append(name(RETURNED))
+        end: ast.stmt = ast.Return(ast.Call(_runtime("result"), given, []))
         return [*start, *self.block(statements), end]
 
     def block(self, statements: list[ast.stmt], plain_return: bool = False) -> list[ast.stmt]:
@@ -98,9 +118,9 @@ class Jumps:
                 return [*made, *_at(statement, assign(self._loops[-1][1], ast.Constant(True)))]
             if isinstance(statement, ast.If) and rest:
                 # if a: return b; c   is   if a: return b else: c
-                if _ends(statement.body):
+                if _leaves(statement.body):
                     statement.orelse, rest = [*statement.orelse, *rest], []
-                elif _ends(statement.orelse):
+                elif _leaves(statement.orelse):
                     statement.body, rest = [*statement.body, *rest], []
             flags = self._flags(statement)
             made += self._inside(statement)
@@ -136,8 +156,8 @@ class Jumps:
             inner = getattr(statement, field, None)
             if isinstance(inner, list) and inner and isinstance(inner[0], ast.stmt):
                 setattr(statement, field, self.block(inner) or [ast.Pass()])
-        for handler in getattr(statement, "handlers", []):
-            handler.body = self.block(handler.body) or [ast.Pass()]
+        for part in [*getattr(statement, "handlers", []), *getattr(statement, "cases", [])]:
+            part.body = self.block(part.body) or [ast.Pass()]
         return [statement]
 
     def _loop(self, loop: ast.While | ast.For) -> list[ast.stmt]:

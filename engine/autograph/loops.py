@@ -1,24 +1,26 @@
 """`while` and `for`: Python's own on Python values, one operation of the graph on symbolic ones.
 
-The state of a loop is the names it binds, read by `get` and written by `put`. Tensors and numbers among them
-are carried from step to step; everything else has to stay what it is.
+The state of a loop is the names it binds and the attributes it assigns, read by `get` and written by `put`.
+Tensors and numbers among them are carried from step to step; everything else has to stay what it is. A name
+that neither a further step nor what follows reads is none of the loop's business.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from engine import nest
 from engine.autograph.branches import and_, if_stmt
-from engine.autograph.convert import convert
+from engine.autograph.iterables import flat_state, in_a_graph
 from engine.autograph.values import (
     Get,
     Put,
     Undefined,
-    first_dtype,
     is_number,
+    is_place,
     is_value,
     label,
     leaves_of,
@@ -27,14 +29,15 @@ from engine.autograph.values import (
     same,
     symbolic,
     truth,
-    zeros_like,
 )
 from engine.dispatch import context
-from engine.errors import InvalidArgumentError, UnimplementedError
+from engine.dtypes import int32
+from engine.errors import InvalidArgumentError
 from engine.graph.control import Part, allowed, join_loop
-from engine.graph.graph import SymbolicTensor
 from engine.ops.creation import convert as as_tensor
 from engine.ops.creation import zeros
+from engine.ops.printing import Assert
+from engine.ops.tensor_array import TensorArray
 from engine.spec import TensorSpec
 from engine.tensor import Tensor
 from engine.variable import Variable
@@ -46,29 +49,43 @@ def while_stmt(
     get: Get,
     put: Put,
     names: tuple[str, ...],
-    targets: tuple[str, ...],
+    after: tuple[str, ...],
+    again: tuple[str, ...],
+    others: tuple[str, ...],
 ) -> None:
-    """`while test(): body()`. Steps whose test is a Python value are traced one after the other."""
+    """`while test(): body()`. Steps whose test is a Python value are traced one after the other.
+
+    names: what the body binds; after: those of them that are read later; again: those that a step reads.
+    others: attributes and elements that it assigns and that cannot be carried.
+    """
     while True:
         holds = truth(test())
         if symbolic(holds):
-            predicate(holds, "`while`")
-            no_targets(targets, "a loop")
-            return _loop(test, body, get, put, names)
+            no_targets(others, "a loop")
+            loop = _Loop(test, body, get, put, names, after, again)
+            return loop.build()
         if not holds:
             return None
         body()
 
 
 # Of one body: a number of the state may have to become a float, a result or a size to be known.
-MOST_TRACES = 5
+MOST_TRACES = 8
+
+
+class _Wishes:
+    """What a body asks for: the shapes that tensors keep, as pairs, and a limit of steps."""
+
+    def __init__(self) -> None:
+        self.shapes: list[tuple[Any, Any]] = []
+        self.limit: Any = None
 
 
 class _Options(threading.local):
-    """What the bodies being traced ask for: for each loop, innermost last, (tensor, shape) pairs."""
+    """The wishes of the bodies being traced, the innermost last."""
 
     def __init__(self) -> None:
-        self.loops: list[list[tuple[Any, Any]]] = []
+        self.loops: list[_Wishes] = []
 
 
 _options = _Options()
@@ -85,7 +102,7 @@ def set_loop_options(
     Args:
       shape_invariants: pairs (name, shape): the shape that the variable keeps, None for a size that changes.
       parallel_iterations, swap_memory: accepted.
-      maximum_iterations: not taken; use `tf.while_loop`, or a counter in the test.
+      maximum_iterations: an upper limit of the number of steps.
 
     Outside a loop that a tensor decides it does nothing.
 
@@ -99,116 +116,232 @@ def set_loop_options(
     >>> doubled(tf.constant([1]), tf.constant(4)).numpy().tolist()
     [1, 1, 1, 1]
     """
-    if maximum_iterations is not None:
-        raise UnimplementedError(
-            "set_loop_options: maximum_iterations is not taken here. Use tf.while_loop with "
-            "maximum_iterations, or count the steps in the test of the loop."
-        )
     if _options.loops:
-        _options.loops[-1].extend(shape_invariants or [])
+        _options.loops[-1].shapes.extend(shape_invariants or [])
+        if maximum_iterations is not None:
+            _options.loops[-1].limit = maximum_iterations
 
 
-def _loop(
-    test: Callable[[], Any],
-    body: Callable[[], None],
-    get: Get,
-    put: Put,
-    names: tuple[str, ...],
-) -> None:
-    begin = list(get())
-    hints: dict[tuple[int, int], Any] = {}  # (name, leaf) -> dtype that a Python number has to take
-    wide: dict[tuple[int, int], Any] = {}  # (name, leaf) -> shape that the body asked for
-    for _ in range(MOST_TRACES):
+Leaf = tuple[int, int]  # number of a name, number of a leaf in its value
+COUNT = "ag__ran"  # the name under which the number of steps is carried, where it matters
+
+
+class _Loop:
+    """A loop of the graph being built. Its body is traced again until the state keeps its kind."""
+
+    def __init__(
+        self,
+        test: Callable[[], Any],
+        body: Callable[[], None],
+        get: Get,
+        put: Put,
+        names: tuple[str, ...],
+        after: tuple[str, ...],
+        again: tuple[str, ...],
+        runs: bool = False,
+    ):
+        self.test, self.body, self.put, self.names = test, body, put, names
+        self.begin = list(get())
+        self.get = get
+        self.after = {name for name in names if name in after or is_place(name)}
+        self.again = {name for name in names if name in again or is_place(name)}
+        self.runs = runs  # whether it surely makes a step
+        self.hints: dict[Leaf, Any] = {}  # the dtype that a Python number has to take
+        self.wide: dict[Leaf, Any] = {}  # the shape that the body asked for
+        self.unset: list[str] = []  # names that only the body gives a value
+        self.limit: Any = None
+        self.counts = False
+        self.steps: Any = None  # made so far, where somebody asks
+        for i, name in enumerate(names):
+            if name not in self.again and (name not in self.after or self.begin[i] is None):
+                self.begin[i] = Undefined(name)
+
+    # The state as the loop sees it: that of the user's names, and the count of steps in front.
+
+    def _get(self) -> list[Any]:
+        return [*([self.steps] if self.counts else []), *self.get()]
+
+    def _put(self, values: list[Any]) -> None:
+        if self.counts:
+            self.steps, *values = values
+        self.put(values)
+
+    def _count_steps(self) -> None:
+        if not self.counts:
+            self.counts, self.steps = True, as_tensor(0)
+            self.names = (COUNT, *self.names)
+            self.begin.insert(0, self.steps)
+            self.hints = {(i + 1, j): value for (i, j), value in self.hints.items()}
+            self.wide = {(i + 1, j): value for (i, j), value in self.wide.items()}
+
+    def build(self) -> None:
+        """Writes the loop down, and gives the names their values after it."""
+        start = list(self.begin)
+        for _ in range(MOST_TRACES):
+            if self._try():
+                return
+        self.put(start)
+        raise TypeError(
+            f"The dtypes of {', '.join(self.names)} do not settle in this loop; give each of them its dtype "
+            "before the loop with tf.constant or tf.cast."
+        )
+
+    def _try(self) -> bool:
+        begin, counts = list(self.begin), self.counts
+        flat = [leaves_of(value) for value in begin]
         carried = [
             (i, j)
             for i, value in enumerate(begin)
             if not isinstance(value, Undefined)
-            for j, leaf in enumerate(leaves_of(value))
+            for j, leaf in enumerate(flat[i])
             if is_value(leaf)
         ]
-        flat = [leaves_of(value) for value in begin]
-        start = [as_tensor(flat[i][j], hint=hints.get((i, j))) for i, j in carried]
+        start = [as_tensor(flat[i][j], hint=self.hints.get((i, j))) for i, j in carried]
         specs = [TensorSpec(t.spec.dims, t.dtype) for t in start]
         for k, at in enumerate(carried):
-            if at in wide:
-                specs[k] = allowed(specs[k], TensorSpec(wide[at]), start[k])
-        asked: dict[tuple[int, int], Any] = {}
+            if at in self.wide:
+                specs[k] = allowed(specs[k], TensorSpec(self.wide[at]), start[k])
+        asked: dict[Leaf, Any] = {}
+        limits: list[Any] = []
 
-        def assembled(symbols: Any, at: Any = carried, old: Any = flat) -> list[Any]:
-            fresh = [list(leaves) for leaves in old]
-            for (i, j), symbol in zip(at, symbols, strict=True):
+        def assembled(symbols: Any) -> list[Any]:
+            fresh = [list(leaves) for leaves in flat]
+            for (i, j), symbol in zip(carried, symbols, strict=True):
                 fresh[i][j] = symbol
             return [
                 value if isinstance(value, Undefined) else nest.pack_sequence_as(value, leaves)
                 for value, leaves in zip(begin, fresh, strict=True)
             ]
 
-        def step(
-            *symbols: Any, build: Any = assembled, at_first: Any = carried, found: Any = asked
-        ) -> list[Any]:
-            put(build(symbols))
-            _options.loops.append([])
+        def step(*symbols: Any) -> list[Any]:
+            self._put(assembled(symbols))
+            _options.loops.append(_Wishes())
             try:
-                body()
+                self.body()
             finally:
                 wishes = _options.loops.pop()
-            for tensor, shape in wishes:
-                for at, symbol in zip(at_first, symbols, strict=True):
+            for tensor, shape in wishes.shapes:
+                for at, symbol in zip(carried, symbols, strict=True):
                     if symbol is tensor:
-                        found[at] = TensorSpec(shape).dims
-            return list(get())
+                        asked[at] = TensorSpec(shape).dims
+            limits.append(wishes.limit)
+            if self.counts:
+                self.steps = self.steps + 1
+            return self._get()
 
-        def proceed(*symbols: Any, build: Any = assembled) -> Any:
-            put(build(symbols))
-            return as_tensor(truth(test()))
+        def proceed(*symbols: Any) -> Any:
+            self._put(assembled(symbols))
+            if self.limit is None:
+                return as_tensor(predicate(truth(self.test()), "`while`"))
+            most = as_tensor(self.limit, hint=int32)
+            return as_tensor(and_(lambda: self.steps < most, self.test))
 
         try:
             try:
                 one = Part("while_body", step, specs, None)
             except InvalidArgumentError:
-                wider = {} if hints else _dtypes_after(begin, step, flat, carried)
+                wider = {} if self.hints else _dtypes_after(step, flat, carried)
                 if not wider:
                     raise
-                hints |= wider
-                continue
-            asked = {at: dims for at, dims in asked.items() if wide.get(at) != dims}
-            if asked or _returned(begin, one, names):
-                wide |= asked
-                continue
-            after = _after_step(begin, one.result, names)
-            wider = {
-                (i, j): after[i][j].dtype
-                for i, j in carried
-                if is_number(flat[i][j])
-                and isinstance(after[i][j], (Tensor, Variable))
-                and after[i][j].dtype is not specs[carried.index((i, j))].dtype
-                and hints.get((i, j)) is not after[i][j].dtype
-            }
-            if wider:
-                hints |= wider
-                continue
+                self.hints |= wider
+                return False
+            if self._changed(one, asked, limits[0], carried, flat, specs):
+                return False
             condition = Part("while_cond", proceed, specs, None)
         finally:
-            put(begin)
+            self.put(begin[counts:])
+        after = _after_step(begin, one.result, self.names)
         one.give([after[i][j] for i, j in carried], [spec.dtype for spec in specs])
-        made = join_loop(start, specs, one, condition, [label(names[i]) for i, _ in carried])
-        put(
-            [
-                Undefined(names[i], "only the body of a loop on a tensor assigns it")
-                if isinstance(value, Undefined) and not isinstance(one.result[i], Undefined)
-                else value
-                for i, value in enumerate(assembled(made))
-            ]
-        )
-        return
-    raise TypeError(
-        f"The dtypes of {', '.join(names)} do not settle in this loop; give each of them its dtype before "
-        "the loop with tf.constant or tf.cast."
-    )
+        made = join_loop(start, specs, one, condition, [label(self.names[i]) for i, _ in carried])
+        self._finish(assembled(made), one)
+        return True
+
+    def _changed(
+        self,
+        one: Part,
+        asked: dict[Leaf, Any],
+        limit: Any,
+        carried: list[Leaf],
+        flat: list[list[Any]],
+        specs: list[TensorSpec],
+    ) -> bool:
+        """Learns from a traced step how the state has to begin. True: the body is to be traced again."""
+        news = {a: dims for a, dims in asked.items() if self.wide.get(a, ()) != dims}
+        self.wide |= news
+        filled = self._fill(one)
+        if news or filled:
+            return True
+        if limit is not None and self.limit is None:
+            self.limit = limit
+            self._count_steps()
+            return True
+        after = _after_step(self.begin, one.result, self.names)
+        wider = {
+            (i, j): after[i][j].dtype
+            for (i, j), spec in zip(carried, specs, strict=True)
+            if is_number(flat[i][j])
+            and isinstance(after[i][j], (Tensor, Variable))
+            and after[i][j].dtype is not spec.dtype
+            and self.hints.get((i, j)) is not after[i][j].dtype
+        }
+        self.hints |= wider
+        return bool(wider)
+
+    def _fill(self, one: Part) -> bool:
+        """Begins names that have no value yet with zeros like those the body gives them."""
+        filled, count = False, False
+        for i, (name, value, made) in enumerate(
+            zip(self.names, list(self.begin), one.result, strict=True)
+        ):
+            if isinstance(value, TensorArray) and isinstance(made, TensorArray):
+                wide = value.loop_shape(made)
+                if wide is not None and (value._blank or self.wide.get((i, 0)) != wide):
+                    self.begin[i], self.wide[i, 0], filled = value.like(made), wide, True
+                continue
+            unset = isinstance(value, Undefined) and not isinstance(made, Undefined)
+            if not unset or name not in self.after:
+                continue
+            if is_place(name):
+                raise ValueError(
+                    f"{name} is assigned in a loop on a tensor and has no value before it. Give it one."
+                )
+            self.begin[i] = nest.map_structure(_blank, made)
+            self.wide |= {
+                (i, j): leaf.spec.dims
+                for j, leaf in enumerate(leaves_of(made))
+                if isinstance(leaf, Tensor) and not leaf.shape.is_fully_defined()
+            }
+            filled = True
+            if not name.startswith("ag__"):
+                self.unset.append(name)
+                count = True
+        if count and not self.runs:
+            self._count_steps()
+        return filled
+
+    def _finish(self, values: list[Any], one: Part) -> None:
+        for i, value in enumerate(values):
+            if isinstance(value, Undefined) and not isinstance(one.result[i], Undefined):
+                name = self.names[i]
+                values[i] = Undefined(name, "only the body of a loop on a tensor assigns it")
+        self._put(values)
+        if self.unset and not self.runs:
+            what = ", ".join(self.unset)
+            Assert(
+                self.steps > 0,
+                [f"{what}: read after a loop that gives it a value and made no step"],
+            )
+
+
+def _blank(value: Any) -> Any:
+    """Zeros of the dtype and shape of a value, sizes that are not known taken as 0."""
+    if not is_value(value):
+        return value
+    spec = as_tensor(value).spec if is_number(value) else value.spec
+    return zeros([size or 0 for size in spec.dims or ()], spec.dtype)
 
 
 def _dtypes_after(
-    begin: list[Any],
     step: Callable[..., Any],
     flat: list[list[Any]],
     carried: list[tuple[int, int]],
@@ -243,26 +376,6 @@ def _dtypes_after(
     }
 
 
-def _returned(begin: list[Any], one: Part, names: tuple[str, ...]) -> bool:
-    """Starts the result of a function that returns from inside the loop with zeros of its shape."""
-    if "ag__value" not in names:
-        return False
-    at = names.index("ag__value")
-    if not isinstance(begin[at], Undefined) or isinstance(one.result[at], Undefined):
-        return False
-    begin[at] = nest.map_structure(_zeros_of, one.result[at])
-    return True
-
-
-def _zeros_of(value: Any) -> Any:
-    if not is_value(value):
-        return zeros_like(value)
-    spec = as_tensor(value).spec if not isinstance(value, SymbolicTensor) else value.spec
-    if not spec.shape.is_fully_defined():
-        return zeros_like(value)
-    return zeros(spec.shape, spec.dtype)
-
-
 def _after_step(begin: list[Any], result: list[Any], names: tuple[str, ...]) -> list[list[Any]]:
     """The leaves of the state after one step, checked against those before it."""
     after: list[list[Any]] = []
@@ -289,43 +402,6 @@ def _after_step(begin: list[Any], result: list[Any], names: tuple[str, ...]) -> 
 # --- for --------------------------------------------------------------------------------------------
 
 
-class _Range:
-    """range() with a symbolic argument."""
-
-    def __init__(self, *bounds: Any):
-        start, limit, delta = (
-            (0, bounds[0], 1) if len(bounds) == 1 else (*bounds, 1) if len(bounds) == 2 else bounds
-        )
-        self.start, self.limit, self.delta = (
-            as_tensor(b, hint=first_dtype(bounds)) for b in (start, limit, delta)
-        )
-
-    @property
-    def length(self) -> Tensor:
-        from engine.ops.elementwise import maximum
-
-        # ceil((limit - start) / delta), in whole numbers and for either sign of delta
-        return maximum(-((self.start - self.limit) // self.delta), 0)
-
-    def item(self, index: Tensor) -> Tensor:
-        return self.start + as_tensor(index, hint=self.delta.dtype) * self.delta
-
-
-def range_of(function: Any) -> Any:
-    """What `range` stands for in a traced function."""
-    if function is not range:  # the user's own
-        return convert(function) if context.tracing else function
-    return lambda *bounds: (
-        _Range(*map(truth, bounds))
-        if any(map(symbolic, map(truth, bounds)))
-        else range(*map(_whole, bounds))
-    )
-
-
-def _whole(bound: Any) -> Any:
-    return int(bound) if isinstance(bound, Tensor) else bound
-
-
 def for_stmt(
     iterable: Any,
     test: Callable[[], Any] | None,
@@ -333,60 +409,61 @@ def for_stmt(
     get: Get,
     put: Put,
     names: tuple[str, ...],
-    targets: tuple[str, ...],
+    after: tuple[str, ...],
+    again: tuple[str, ...],
+    others: tuple[str, ...],
 ) -> None:
     """`for item in iterable: body(item)`, while `test()` holds if there is a test.
 
-    Over Python values the loop is unrolled while tracing.
+    Over Python values the loop is unrolled while tracing; for what is a loop of the graph, see `iterables`.
     """
-    iterable = truth(iterable)
-    if isinstance(iterable, _Range) or (isinstance(iterable, Tensor) and context.tracing):
-        no_targets(targets, "a loop")
-        _count(iterable, test, body, get, put, names)
+    tensors = in_a_graph(iterable) if context.tracing else None
+    if tensors is not None:
+        no_targets(others, "a loop")
+        _over(tensors, test, body, get, put, names, after, again)
         return
     for item in iterable:
         holds = True if test is None else truth(test())
         if symbolic(holds):  # a break that a tensor decides: the later steps become branches
-            if_stmt(holds, lambda item=item: body(item), lambda: None, get, put, names, targets)  # type: ignore[misc]
+            step = partial(body, item)
+            if_stmt(holds, step, lambda: None, get, put, names, names, others)
         elif holds:
             body(item)
         else:
             break
 
 
-def _count(
+def _over(
     iterable: Any,
     test: Callable[[], Any] | None,
     body: Callable[[Any], None],
     get: Get,
     put: Put,
     names: tuple[str, ...],
+    after: tuple[str, ...],
+    again: tuple[str, ...],
 ) -> None:
-    """The loop over a tensor's first axis, or over a symbolic range, as a loop with a counter."""
-    from engine.ops.layout import shape
+    """The loop over something that knows its next item, with the place where it stands as state."""
+    begin, more, step = iterable.__autograph_for__()
+    place: list[Any] = [flat_state(begin)]
 
-    if isinstance(iterable, _Range):
-        count, item = iterable.length, iterable.item
-    else:
-        if iterable.shape.rank == 0:
-            raise TypeError(f"`for` over {iterable}: a scalar has no axis to go along.")
-        count, item = shape(iterable)[0], iterable.__getitem__  # type: ignore[index]
-    place: list[Any] = [as_tensor(0, hint=count.dtype)]
-
-    def step() -> None:
-        at = place[0]
-        body(item(at))
-        place[0] = at + 1
+    def one_step() -> None:
+        item, place[0] = step(place[0])
+        body(item)
 
     def proceed() -> Any:
-        before_end = place[0] < count
-        return before_end if test is None else and_(lambda: before_end, test)
+        return and_(lambda: more(place[0]), *([] if test is None else [test]))
 
     def get_all() -> tuple[Any, ...]:
         return (place[0], *get())
 
     def put_all(values: Any) -> None:
-        place[0], rest = values[0], values[1:]
+        place[0], *rest = values
         put(rest)
 
-    _loop(proceed, step, get_all, put_all, ("ag__index", *names))
+    runs = test is None and getattr(iterable, "is_never_empty", False)
+    where = "ag__place"
+    loop = _Loop(
+        proceed, one_step, get_all, put_all, (where, *names), (where, *after), (where, *again), runs
+    )
+    loop.build()

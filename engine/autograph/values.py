@@ -9,6 +9,7 @@ import numpy as np
 
 from engine import nest
 from engine.dispatch import context
+from engine.dtypes import string
 from engine.errors import OperatorNotAllowedInGraphError
 from engine.graph.graph import SymbolicTensor
 from engine.ops.creation import convert as as_tensor
@@ -56,9 +57,40 @@ def undefined(name: str) -> Undefined:
 no_value = Undefined("the result")  # of a function that has not returned yet
 
 
-def result(value: Any) -> Any:
-    """What a function returns; a function that ended without `return` returns None."""
-    return None if isinstance(value, Undefined) else value
+def result(value: Any, returned: Any = True) -> Any:
+    """What a function returns; a function that ended without `return` returns None.
+
+    Raises:
+      ValueError: when a tensor decides whether anything is returned.
+    """
+    if isinstance(value, Undefined):
+        return None
+    if symbolic(returned) and any(leaf is not None for leaf in nest.flatten(value)):
+        raise ValueError(
+            "The function returns a value on some ways through it and nothing on others, and a tensor "
+            "decides which. A graph has the same results at each call: end the function with a `return` "
+            "of a value like the others."
+        )
+    return value
+
+
+def has_value(value: Any) -> bool:
+    """Whether something was assigned."""
+    return not isinstance(value, Undefined)
+
+
+def look(place: Callable[[], Any]) -> Any:
+    """What an attribute or element holds, if there is one."""
+    try:
+        return place()
+    except (AttributeError, LookupError, NameError, TypeError):
+        return Undefined("an attribute")
+
+
+def forget(owner: Callable[[], Any], attribute: str | None) -> None:
+    """Takes back that an attribute was set; None: an element, which stays."""
+    if attribute is not None:
+        vars(owner()).pop(attribute, None)
 
 
 def symbolic(value: Any) -> bool:
@@ -77,7 +109,12 @@ def predicate(test: Any, what: str) -> Tensor:
     Raises:
       TypeError: otherwise, with what to write instead.
     """
-    if not test.dtype.is_bool or test.shape.rank not in (0, None):
+    alone = test.shape.rank in (0, None)
+    if not alone and test.dtype.is_bool and test.shape.num_elements() == 1:
+        from engine.ops.layout import reshape
+
+        return reshape(test, [])
+    if not test.dtype.is_bool or not alone:
         raise TypeError(
             f"{what} on a tensor needs one bool scalar, but {test} was given. Compare it with something, "
             "for example x > 0, and reduce it with tf.reduce_all or tf.reduce_any."
@@ -89,16 +126,21 @@ def no_targets(targets: tuple[str, ...], what: str) -> None:
     """Refuses a block that a tensor decides and that assigns attributes or elements."""
     if targets:
         raise OperatorNotAllowedInGraphError(
-            f"{', '.join(targets)} is assigned inside {what} that a tensor decides. Tracing runs the "
-            "block once, whatever the tensor will be, so the assignment would always happen. Assign to a "
-            "local name in the block, and to the attribute or element after it; or keep the state in a "
-            "tf.Variable and call assign."
+            f"{', '.join(targets)} is assigned inside {what} that a tensor decides, and which place that is "
+            "may change in there. Tracing runs the block once, whatever the tensor will be, so the "
+            "assignment would always happen. Assign to a local name in the block, and to the attribute or "
+            "element after it; or keep the state in a tf.Variable and call assign."
         )
 
 
 def is_number(value: Any) -> bool:
-    """Whether NumPy can hold it: a number, an array."""
-    return isinstance(value, (bool, int, float, complex, np.ndarray, np.generic))
+    """Whether it is a number, an array or a text, which a tensor can hold."""
+    return isinstance(value, (bool, int, float, complex, str, bytes, np.ndarray, np.generic))
+
+
+def is_text(value: Any) -> bool:
+    """Whether it is a text, or a tensor of texts."""
+    return isinstance(value, (str, bytes)) or dtype_of(value) is string
 
 
 def is_value(value: Any) -> bool:
@@ -119,7 +161,13 @@ def leaves_of(value: Any) -> list[Any]:
 
 def label(name: str) -> str:
     """What an error calls a name."""
-    return "the result of the function" if name == "ag__value" else name
+    known = {"ag__value": "the result of the function", "ag__ran": "the number of steps"}
+    return known.get(name, name)
+
+
+def is_place(name: str) -> bool:
+    """Whether a piece of state is an attribute or element."""
+    return not name.isidentifier()
 
 
 def dtype_of(value: Any) -> Any:
@@ -129,6 +177,8 @@ def dtype_of(value: Any) -> Any:
 
 def zeros_like(value: Any) -> Any:
     """Zeros of the shape and dtype of a value, which no one will read."""
+    if value is None:
+        return None
     if not is_value(value):
         raise TypeError(
             f"{value!r} is returned in a branch or loop that a tensor decides; only tensors can be."

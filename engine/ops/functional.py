@@ -103,6 +103,12 @@ def _accumulate(
     return state, store
 
 
+def _in_a_trace(fn: Callable[..., Any]) -> Callable[..., Any]:
+    from engine.function import traceable  # which stands above the operations
+
+    return traceable(fn)
+
+
 def map_fn(
     fn: Callable[[Any], Any], elems: Any, dtype: Any = None, parallel_iterations: int | None = None,
     back_prop: bool = True, swap_memory: bool = False, infer_shape: bool = True, name: str | None = None,
@@ -124,6 +130,7 @@ def map_fn(
     """
     tensors, count = _elements(elems, "map_fn")
     signature = dtype if fn_output_signature is None else fn_output_signature
+    fn = _in_a_trace(fn)
 
     def run(row: Any) -> Any:
         return _promise(fn(row), signature)
@@ -150,6 +157,7 @@ def _begin(initializer: Any, tensors: Any, count: Any, reverse: bool, what: str)
 
 def _steps(fn: Callable[[Any, Any], Any], state: Any) -> Callable[[Any, Any], Any]:
     hints = [leaf.dtype for leaf in nest.flatten(state)]
+    fn = _in_a_trace(fn)
 
     def step(state: Any, row: Any) -> Any:
         made = fn(state, row)

@@ -7,10 +7,11 @@ from typing import Any
 from engine import dtypes
 from engine.errors import InvalidArgumentError
 from engine.ops.creation import convert, is_symbolic, zeros
-from engine.ops.elementwise import identity
+from engine.ops.elementwise import identity, maximum
 from engine.ops.indexing import gather, tensor_scatter_nd_update
 from engine.ops.joining import concat
 from engine.ops.layout import expand_dims, reshape, sizes
+from engine.ops.reduce import reduce_max
 from engine.spec import TensorShape, compatible, show
 from engine.tensor import Tensor, describe
 
@@ -26,9 +27,9 @@ class TensorArray(tuple):
     Args:
       dtype: of every element.
       size: how many elements there are; 0 by default.
-      dynamic_size: whether writing beyond the end makes room. In a loop of a graph the size stays.
-      element_shape: the shape of every element. Without it the first element that is written says it; a loop
-        of a graph has to know it before it begins.
+      dynamic_size: whether writing beyond the end makes room. In a loop of a graph that copies the elements
+        at every write; give the size if it is known.
+      element_shape: the shape of every element. Without it the first element that is written says it.
       clear_after_read, infer_shape and all others: accepted.
 
     It is a structure that holds one tensor: loops, branches and functions take it apart as they do a tuple.
@@ -42,7 +43,7 @@ class TensorArray(tuple):
     """
 
     _fields = ("elements",)  # how `nest` knows that it is made from its parts
-    _grows = True
+    _grows = False
 
     def __new__(
         cls, dtype: Any, size: Any = None, dynamic_size: bool | None = None,
@@ -56,13 +57,11 @@ class TensorArray(tuple):
         dims = known.as_list() if known.is_fully_defined() else _UNKNOWN
         count = convert(0 if size is None else size)
         room = count if is_symbolic(count) else int(count.numpy())
-        made: TensorArray = tuple.__new__(cls, (zeros([room, *dims], dtype),))
-        made._grows = bool(dynamic_size)
+        made: TensorArray = tuple.__new__(_Growing if dynamic_size else cls, (zeros([room, *dims], dtype),))
         return made
 
     def _with(self, elements: Tensor) -> TensorArray:
-        made: TensorArray = tuple.__new__(TensorArray, (elements,))
-        made._grows = self._grows
+        made: TensorArray = tuple.__new__(type(self), (elements,))
         return made
 
     @property
@@ -100,6 +99,25 @@ class TensorArray(tuple):
         """How many elements there are."""
         return convert(sizes(self[0])[0])
 
+    def like(self, other: TensorArray) -> TensorArray:
+        """This array; if nothing was written to it yet, with room for elements like those of the other."""
+        if not self._blank or other._blank:
+            return self
+        dims = (other[0]._dims or (None, None))[1:]
+        if None in dims:
+            raise InvalidArgumentError(
+                f"TensorArray: its elements have shape {show(dims)}, and a graph cannot begin without their "
+                "size. Give it: tf.TensorArray(dtype, size=n, element_shape=[...])."
+            )
+        return self._with(zeros([sizes(self[0])[0], *dims], self.dtype))
+
+    def loop_shape(self, after: TensorArray) -> Any:
+        """The shape its elements keep in a loop whose step makes `after` of it; None: the one they have."""
+        before, made = self[0]._dims, after[0]._dims
+        if made is None or after._blank or (before == made and not self._blank):
+            return None
+        return (before[0] if before and before[0] == made[0] else None, *made[1:])
+
     def _element(self, value: Any, what: str) -> Tensor:
         element = convert(value, hint=self.dtype)
         if element.dtype is not self.dtype:
@@ -108,24 +126,25 @@ class TensorArray(tuple):
             )
         return element
 
-    def _room(self, count: int, element_dims: list[Any]) -> Tensor:
+    def _room(self, count: Any, element_dims: list[Any]) -> Tensor:
         """The elements, with room for as many as `count` if it may grow."""
         have = sizes(self[0])[0]
-        more = max(count - have, 0) if self._grows and isinstance(have, int) else 0
+        if not self._grows:
+            more: Any = 0
+        elif isinstance(count, int) and isinstance(have, int):
+            more = max(count - have, 0)
+        else:
+            more = maximum(convert(count) - have, 0)
         if self._blank:
             return zeros([have + more, *element_dims], self.dtype)
-        return concat([self[0], zeros([more, *element_dims], self.dtype)], 0) if more else self[0]
+        grown = not isinstance(more, int) or more
+        return concat([self[0], zeros([more, *element_dims], self.dtype)], 0) if grown else self[0]
 
     def write(self, index: Any, value: Any, name: str | None = None) -> TensorArray:
         """The array with element number `index` replaced."""
         element, place = self._element(value, "write"), convert(index)
         known = not is_symbolic(place)
-        if not known and (self._blank or (self._grows and self[0].shape[0] == 0)):
-            raise InvalidArgumentError(
-                "TensorArray.write: a loop of a graph cannot make room. Say how many elements there will be, "
-                "and of which shape: tf.TensorArray(dtype, size=n, element_shape=[...])."
-            )
-        wanted = int(place.numpy()) + 1 if known else 0
+        wanted = int(place.numpy()) + 1 if known else place + 1
         elements = self._room(wanted, sizes(element))
         if not compatible(elements._dims[1:], element._dims):  # type: ignore[index]
             raise InvalidArgumentError(
@@ -166,7 +185,7 @@ class TensorArray(tuple):
     def scatter(self, indices: Any, value: Any, name: str | None = None) -> TensorArray:
         """The array with several elements replaced by the slices of `value`."""
         parts, places = self._element(value, "scatter"), convert(indices)
-        most = 0 if is_symbolic(places) else int(places.numpy().max(initial=-1)) + 1
+        most = reduce_max(places) + 1 if is_symbolic(places) else int(places.numpy().max(initial=-1)) + 1
         elements = self._room(most, sizes(parts)[1:])
         return self._with(tensor_scatter_nd_update(elements, expand_dims(places, -1), parts))
 
@@ -186,3 +205,9 @@ class TensorArray(tuple):
 
     def __repr__(self) -> str:
         return f"<tf.TensorArray {self.dtype.name}, elements of shape {self.element_shape}>"
+
+
+class _Growing(TensorArray):
+    """One that makes room: as a class of its own, so that a loop that takes it apart knows it afterwards."""
+
+    _grows = True

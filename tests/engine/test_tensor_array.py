@@ -93,7 +93,7 @@ def test_what_an_array_refuses():
     def unknown(n):
         array = tf.TensorArray(tf.float32, 0, True)
         for i in tf.range(n):
-            array = array.write(i, 1.0)
+            array = array.write(i, tf.zeros([n]))
         return array.stack()
 
     calls: list[tuple[Any, str]] = [
@@ -106,7 +106,7 @@ def test_what_an_array_refuses():
             lambda: array.split([1.0, 2.0, 3.0], [1, 2]),
             r"parts of one length are needed, not \[1, 2\]",
         ),
-        (lambda: unknown(tf.constant(3)), r"cannot make room. .* size=n, element_shape=\[...\]"),
+        (lambda: unknown(tf.constant(3)), r"cannot begin without .* size=n, element_shape=\[...\]"),
     ]
     for call, words in calls:
         with pytest.raises(Refused, match=words):
