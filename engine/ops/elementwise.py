@@ -212,7 +212,7 @@ negative = unary("negative", np.negative, (lambda dy, y, a: -dy,), "-x", NUMBERS
 abs = unary("abs", np.abs, (lambda dy, y, a: dy * sign(a),), "the absolute value", REAL, quiet=True)
 sign = unary("sign", np.sign, (
     lambda dy, y, a: zeros_like(dy),), "-1, 0 or 1; x / |x| for complex x", NUMBERS, quiet=True,
-    element=lambda x: scalar.select(x > 0, 1, scalar.select(x < 0, -1, x + x)))  # 0 and NaN stay
+    element=lambda x: scalar.select(x > 0, 1, scalar.select(x < 0, -1, scalar.absolute(x))))  # 0, NaN
 square = unary("square", np.square, (lambda dy, y, a: dy * (2 * a),), "x * x", NUMBERS, quiet=True,
     element=lambda x: x * x)
 sqrt = unary("sqrt", np.sqrt, (  # a cotangent of 0 stays 0, also where the derivative is infinite

@@ -167,7 +167,8 @@ def build(
         if len(arrays) != count:
             raise TypeError(f"{name} takes {count} arrays, not {len(arrays)}.")
         fit = [
-            np.require(a, d.as_numpy_dtype, ["C", "A"]) for a, d in zip(arrays, dtypes, strict=True)
+            np.require(a, d.as_numpy_dtype, ["C", "A", "E"])
+            for a, d in zip(arrays, dtypes, strict=True)
         ]
         for k in range(count - writes, count):
             if not fit[k].flags.writeable:
