@@ -11,7 +11,7 @@ import inspect
 import threading
 import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -38,10 +38,11 @@ from engine.retracing import (
     warn_of_retracing,
 )
 from engine.spec import TensorSpec
-from engine.structured import StructuredFunction, argument_names
-from engine.tensor import Tensor, describe
+from engine.structured import StructuredFunction, argument_names, entries_of, matched
+from engine.tensor import Tensor
 
 CACHE_SIZE = 256  # graphs kept for one function; the least recently used goes first
+RECENT = 4  # short ways that a call tries before it makes a key
 MANY_TRACES = 6  # the first, and five more
 
 
@@ -52,6 +53,13 @@ def traceable(body: Callable[..., Any]) -> Callable[..., Any]:
     from engine.autograph import convert  # which needs the graphs of this module
 
     return convert(body)
+
+
+class _Short(NamedTuple):
+    """The short way for calls of one kind, see `engine.graph.launch`."""
+
+    graph: StructuredFunction
+    launch: Callable[[tuple[Any, ...], dict[str, Any]], Any]
 
 
 def _no_launcher(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -77,30 +85,20 @@ class Function:
         self._autograph = autograph
         self._jit_compile = jit_compile
         self._parameters = inspect.signature(python_function)
-        self._flat_signature = self._signature_entries()
+        self._flat_signature = entries_of(self.__name__, self.input_signature)
         self._cache: dict[Any, StructuredFunction] = {}
         # Graphs that leave sizes open: the key without shapes, the shapes, the graph.
         self._wide: list[tuple[Any, list[Any], StructuredFunction]] = []
-        # The short ways by which the last calls went, by quick key, and the very last.
-        self._quick: dict[Any, tuple[StructuredFunction, Any]] = {}
+        # The short ways by which calls went: by quick key, the last few, and the very last.
+        self._quick: dict[Any, _Short | None] = {}  # None: one call went so
+        self._recent: list[_Short] = []
         self._launch: Any = _no_launcher
-        self._launched: StructuredFunction | None = None
         self._traces = 0
         self._calls = 0
         self._last: list[Leaf] = []  # what the last trace saw
         self._families: dict[Any, list[Any]] = {}  # for reduce_retracing: the sizes that stayed
         self._methods: dict[int, tuple[Any, Function]] = {}  # by id: weak instance, its function
         self._lock = threading.RLock()
-
-    def _signature_entries(self) -> list[TensorSpec]:
-        entries = nest.flatten(list(self.input_signature or ()))
-        for entry in entries:
-            if not isinstance(entry, TensorSpec):
-                raise TypeError(
-                    f"{self.__name__}: an input_signature holds TensorSpecs, or structures of them, but "
-                    f"{entry!r} was given. Leave an argument that is no tensor out, with a default value."
-                )
-        return entries
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         """As a method: each instance has graphs of its own, which go when it goes."""
@@ -138,57 +136,9 @@ class Function:
         bound = self._parameters.bind(*args, **kwargs)
         bound.apply_defaults()
         plain = [list(bound.args), dict(bound.kwargs)]
-        return _tensorized(plain if self.input_signature is None else self._match(plain))
-
-    def _match(self, plain: list[Any]) -> list[Any]:
-        """Arguments converted and checked against the input signature."""
-        signature = self.input_signature
-        assert signature is not None
-        given = plain[0]
-        if len(given) < len(signature):
-            raise TypeError(
-                f"{self.__name__}: the input_signature has {len(signature)} entries, but {len(given)} "
-                "positional arguments were given."
-            )
-        if any(isinstance(leaf, Tensor) for leaf in nest.flatten(plain[1])):
-            raise TypeError(
-                f"{self.__name__}: a tensor was given for a keyword-only argument "
-                f"({', '.join(plain[1])}), which an input_signature cannot describe. Make the argument "
-                "positional and add a TensorSpec for it."
-            )
-
-        def check(spec: TensorSpec, value: Any) -> Any:
-            tensor: Any = value
-            if not isinstance(value, TensorSpec):
-                try:
-                    tensor = convert(value, hint=spec.dtype)
-                except (TypeError, ValueError) as error:
-                    raise TypeError(
-                        f"{self.__name__}: its input_signature asks for {spec}, and {value!r} cannot be made "
-                        f"one. {error}"
-                    ) from None
-            if not spec.is_compatible_with(tensor):
-                raise TypeError(
-                    f"{self.__name__}: its input_signature asks for {spec}, but {describe(tensor)} was "
-                    "given. A signature never retraces: cast or reshape the argument, or use None for a "
-                    "size that changes."
-                )
-            return tensor
-
-        count = len(signature)
-        try:
-            parts = nest.flatten_up_to(list(signature), given[:count])
-        except (TypeError, ValueError) as error:
-            raise TypeError(
-                f"{self.__name__}: the arguments are not nested as its input_signature is. {error}"
-            ) from None
-        tensors = [
-            check(spec, part) for spec, part in zip(self._flat_signature, parts, strict=True)
-        ]
-        return [
-            [*nest.pack_sequence_as(list(signature), tensors), *given[count:]],
-            plain[1],
-        ]
+        if self.input_signature is not None:
+            plain = matched(self.__name__, self.input_signature, plain)
+        return _tensorized(plain)
 
     def _key(self, plain: list[Any], leaf: Callable[[Any], Any] = leaf_key) -> Any:
         specs = None if self.input_signature is None else len(self.input_signature)
@@ -242,8 +192,9 @@ class Function:
         times = {key: c.last_used or self._calls + 1 for key, c in self._cache.items()}
         oldest = self._cache.pop(min(times, key=times.__getitem__))
         self._wide = [entry for entry in self._wide if entry[2] is not oldest]
-        for quick in [k for k, known in self._quick.items() if known[0] is oldest]:
+        for quick in [k for k, known in self._quick.items() if known and known.graph is oldest]:
             del self._quick[quick]
+        self._recent = [known for known in self._recent if known.graph is not oldest]
 
     def _relaxed(self, plain: list[Any]) -> list[Any]:
         """With `reduce_retracing`: the arguments with None for the sizes that have changed so far."""
@@ -292,23 +243,38 @@ tf.float32)], or reduce_retracing=True.
         """A call that is not like the last one: another short way, or a key, a look-up, perhaps a trace."""
         if config.functions_run_eagerly():
             return self.python_function(*args, **kwargs)
-        if self._launched is not None:  # until now it was the one in use, uncounted
-            self._calls = self._launched.last_used = self._calls + 1
-        alone = context.builder is None and context.log is None
-        key = quick_key((args, kwargs)) if alone else None
-        known = None if key is None else self._quick.get(key)
-        if known is not None and self._cache:
-            made = known[1](args, kwargs)
-            if made is not MISS:
-                self._launched, self._launch = known
-                self._calls = known[0].last_used = self._calls + 1
-                return made
+        key = None
+        if context.builder is None and context.log is None:
+            recent = self._recent
+            for known in recent:  # the first of them was asked already
+                if known is not recent[0] and (made := known.launch(args, kwargs)) is not MISS:
+                    self._use(known)
+                    return made
+            key = quick_key((args, kwargs))
+            found = self._quick.get(key) if key is not None else None
+            if found and found not in recent:
+                made = found.launch(args, kwargs)
+                if made is not MISS:
+                    self._use(found)
+                    return made
         plain = self._arguments(args, kwargs)
         concrete = self._lookup(plain)
-        if key is not None:
+        if key in self._quick:  # the second call like this: there may be many more
             self._shorten(key, concrete, args, kwargs)
+        elif key is not None:
+            if len(self._quick) >= CACHE_SIZE:
+                self._quick.pop(next(iter(self._quick)))
+            self._quick[key] = None
         leaves = [leaf for leaf in nest.flatten(plain) if isinstance(leaf, Tensor)]
         return concrete.call_flat(leaves)
+
+    def _use(self, known: _Short) -> None:
+        """Takes one short way first from now on. The one before was in use until now, uncounted."""
+        for other in (*self._recent[:1], known):
+            self._calls = other.graph.last_used = self._calls + 1
+        others = [one for one in self._recent if one is not known]
+        self._recent = [known, *others[: RECENT - 1]]
+        self._launch = known.launch
 
     def _shorten(
         self, key: Any, concrete: StructuredFunction, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -330,10 +296,8 @@ tf.float32)], or reduce_retracing=True.
             return  # what was given for a tensor was none
         short = launcher(concrete, args, kwargs, order)
         if short is not None:
-            if len(self._quick) >= CACHE_SIZE:
-                self._quick.pop(next(iter(self._quick)))
-            self._quick[key] = (concrete, short)
-            self._launched, self._launch = concrete, short
+            self._quick[key] = made = _Short(concrete, short)
+            self._use(made)
 
     def _trace(self, plain: list[Any]) -> StructuredFunction:
         first = self._traces == 0

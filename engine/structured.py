@@ -12,8 +12,9 @@ from typing import Any
 from engine import nest
 from engine.graph.concrete import ConcreteFunction
 from engine.graph.graph import Graph
+from engine.ops.creation import convert
 from engine.spec import TensorSpec
-from engine.tensor import Tensor
+from engine.tensor import Tensor, describe
 from engine.variable import Variable
 
 
@@ -206,3 +207,68 @@ def _nested(structure: Any) -> str:
 
 def _brief(leaf: Any) -> str:
     return f"{leaf.dtype.name} {leaf.shape}" if isinstance(leaf, TensorSpec) else repr(leaf)
+
+
+# --- input signatures ---------------------------------------------------------------------------------
+
+
+def entries_of(name: str, signature: Any) -> list[TensorSpec]:
+    """The TensorSpecs of an input signature.
+
+    Raises:
+      TypeError: when something else is in it.
+    """
+    entries = nest.flatten(list(signature or ()))
+    for entry in entries:
+        if not isinstance(entry, TensorSpec):
+            raise TypeError(
+                f"{name}: an input_signature holds TensorSpecs, or structures of them, but {entry!r} was "
+                "given. Leave an argument that is no tensor out, with a default value."
+            )
+    return entries
+
+
+def matched(name: str, signature: tuple[Any, ...], plain: list[Any]) -> list[Any]:
+    """Arguments converted to what an input signature asks for.
+
+    Raises:
+      TypeError: when they do not fit.
+    """
+    given, named = plain
+    count = len(signature)
+    if len(given) < count:
+        raise TypeError(
+            f"{name}: the input_signature has {count} entries, but {len(given)} positional arguments were "
+            "given."
+        )
+    if any(isinstance(leaf, Tensor) for leaf in nest.flatten(named)):
+        raise TypeError(
+            f"{name}: a tensor was given for a keyword-only argument ({', '.join(named)}), which an "
+            "input_signature cannot describe. Make the argument positional and add a TensorSpec for it."
+        )
+    try:
+        parts = nest.flatten_up_to(list(signature), given[:count])
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"{name}: the arguments are not nested as its input_signature is. {error}"
+        ) from None
+    pairs = zip(nest.flatten(list(signature)), parts, strict=True)
+    tensors = [_fitting(name, spec, part) for spec, part in pairs]
+    return [[*nest.pack_sequence_as(list(signature), tensors), *given[count:]], named]
+
+
+def _fitting(name: str, spec: TensorSpec, value: Any) -> Any:
+    tensor: Any = value
+    if not isinstance(value, TensorSpec):
+        try:
+            tensor = convert(value, hint=spec.dtype)
+        except (TypeError, ValueError) as error:
+            raise TypeError(
+                f"{name}: its input_signature asks for {spec}, and {value!r} cannot be made one. {error}"
+            ) from None
+    if not spec.is_compatible_with(tensor):
+        raise TypeError(
+            f"{name}: its input_signature asks for {spec}, but {describe(tensor)} was given. A signature "
+            "never retraces: cast or reshape the argument, or use None for a size that changes."
+        )
+    return tensor
