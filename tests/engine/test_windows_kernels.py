@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 import engine as tf
 from engine.dispatch import registry
-from engine.graph.native import machine, vectors
+from engine.graph.native import machine, threads, vectors
 from engine.graph.native.windows import FEWEST, KERNELS, in_place, turns
 from engine.spec import TensorSpec
 from tests.engine.oracle import assert_close
@@ -239,11 +240,11 @@ def test_two_threads_may_run_one_kernel_at_once():
             kernel(*halves[k], result)
             found.append(result.tobytes() == expected[k].tobytes())
 
-    threads = [threading.Thread(target=work, args=(k,)) for k in (0, 1)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    runners = [threading.Thread(target=work, args=(k,)) for k in (0, 1)]
+    for runner in runners:
+        runner.start()
+    for runner in runners:
+        runner.join()
     assert found == [True] * 40
 
 
@@ -327,3 +328,40 @@ def test_nothing_else_is_computed_in_place():
         specs = [spec_of(array) for array in inputs]
         output = registry[name].spec(*specs, **attrs)
         assert in_place(name, specs, attrs, output) == ((1,) if name == "max_pool_backprop" else ())
+
+
+# --- threads ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("count", [2, 3, 16])
+@pytest.mark.parametrize(("x", "w", "how"), CONVOLUTIONS, ids=str)
+def test_several_threads_compute_the_same(
+    x: Any, w: Any, how: Any, count: int, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(threads, "cores", lambda: count)
+    monkeypatch.setattr(threads, "LEAST", 1)
+    x = (7, *x[1:])
+    for name, inputs in three_calls(x, w, how, np.float32):
+        text = written(name, inputs, how)
+        if text is not None:
+            assert "pthread_create" in text
+            compare(name, inputs, how)
+
+
+def test_threads_are_for_long_work_and_no_more_than_there_are_processors(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(threads, "cores", lambda: 4)
+    assert threads.threads_for(10**6, 32) == 1
+    assert threads.threads_for(3 * threads.LEAST, 32) == 3
+    assert threads.threads_for(10**12, 32) == 4
+    assert threads.threads_for(10**12, 2) == 2
+    monkeypatch.undo()
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+        monkeypatch.setenv(name, "1")
+        assert threads.cores() == 1
+        monkeypatch.setenv(name, "many")
+    monkeypatch.setattr(threads.os, "sched_getaffinity", lambda _: {0, 3, 5}, raising=False)
+    assert threads.cores() == (3 if sys.platform.startswith(("linux", "darwin")) else 1)
+    monkeypatch.setattr(threads.sys, "platform", "win32")
+    assert threads.cores() == 1

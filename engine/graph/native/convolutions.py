@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from engine.dtypes import int64
 from engine.graph.native.sliding import Axis
+from engine.graph.native.threads import Team, threads_for
 from engine.graph.native.vectors import Index, Parts, Vectors
 from engine.scalar import Scalar, constant, equal
 
@@ -96,7 +97,7 @@ def _tile_size(w: Vectors, places: int, vectors: int, multiple: int) -> tuple[in
 
 
 def convolve(
-    w: Vectors,
+    w: Team,
     batch: int,
     axes: tuple[Axis, Axis],
     turned: bool,
@@ -137,7 +138,7 @@ def convolve(
         factors = [w.fetch(w.at(weights, first), lanes) for first, lanes in vectors]
         for q, at in reads:
             number = w.fetch(w.at(source, at * taken))
-            wide = {lanes: w.spread(number, lanes) for _, lanes in vectors[-1:] + vectors[:1]}
+            wide: dict[int, str] = {}
             for v, (_, lanes) in enumerate(vectors):
                 if lanes not in wide:
                     wide[lanes] = w.spread(number, lanes)
@@ -160,7 +161,8 @@ def convolve(
                         at = w.at(weights, tap * taken * span, k * span)
                         products(vectors, reads, w.at(source, k), at)
 
-    with w.turns(batch) as n:
+    threads = threads_for(batch * out_rows * row * length * made, batch)
+    with w.shared(batch, threads), w.share(batch) as n:
         image = w.at("%a0", n * (source_rows * source_row * taken))
         result = w.at(target, n * (out_rows * row * made))
         for first, vectors, repeats in groups:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from engine.graph.native.convolutions import groups_of, span_of
 from engine.graph.native.sliding import Axis
+from engine.graph.native.threads import Team, threads_for
 from engine.graph.native.vectors import Parts, Vectors
 from engine.graph.native.writer import SIZE
 
@@ -15,7 +16,7 @@ BLOCK = 1 << 17  # bytes of the cotangent that stay in the cache while all weigh
 
 
 def filter_sums(
-    w: Vectors, batch: int, axes: tuple[Axis, Axis], channels: int, filters: int, target: str
+    w: Team, batch: int, axes: tuple[Axis, Axis], channels: int, filters: int, target: str
 ) -> bool:
     """Writes the lines: each weight's sum, over all windows, of input %a0 times cotangent %a1.
 
@@ -32,10 +33,6 @@ def filter_sums(
     weights = rows.window * columns.window * channels
     parts = w.parts(filters)
     together, most = _weights_together(w, weights, run, len(parts))
-    space = w.space(height * width * channels) if padded else ""
-    if padded:
-        w.clear(space, height * width * channels)
-    w.clear(target, weights * filters)
     row = columns.count * filters
     blocks = -(-(rows.count * row * SIZE[w.dtype]) // BLOCK)
     thick = -(-rows.count // blocks)
@@ -85,7 +82,7 @@ def filter_sums(
                     lanes,
                 )
 
-    def rows_of_image(image: str, given: str, turns: int) -> None:
+    def rows_of_image(image: str, given: str, target: str, turns: int) -> None:
         for first, vectors, repeats in groups_of(w, parts, together):
             with w.turns(repeats) as group:
                 step = group * span_of(vectors)
@@ -113,25 +110,34 @@ def filter_sums(
                                 )
                                 block(vectors, [(q, q) for q in range(several)], places, turns)
 
-    with w.turns(batch) as n:
-        image = w.at("%a0", n * (rows.size * columns.size * channels))
-        given = w.at("%a1", n * (rows.count * row))
+    threads = threads_for(batch * rows.count * columns.count * weights * filters, batch)
+    image_size, size = height * width * channels, weights * filters
+    spaces = w.space(threads * image_size) if padded else ""
+    sums = w.space(threads * size) if threads > 1 else target  # each thread has its own
+    with w.shared(batch, threads):
+        space = w.at(spaces, w.thread * image_size) if padded else ""
+        own = w.at(sums, w.thread * size)
         if padded:
-            _place(w, space, image, rows, columns, width, channels)
-            image = space
-        whole, rest = divmod(rows.count, thick)
-        with w.turns(whole) as part:
-            rows_of_image(
-                w.at(image, part * (thick * rows.stride * width * channels)),
-                w.at(given, part * (thick * row)),
-                thick,
-            )
-        if rest:
-            rows_of_image(
-                w.at(image, whole * thick * rows.stride * width * channels),
-                w.at(given, whole * thick * row),
-                rest,
-            )
+            w.clear(space, image_size)
+        w.clear(own, size)
+        with w.share(batch) as n:
+            image = w.at("%a0", n * (rows.size * columns.size * channels))
+            given = w.at("%a1", n * (rows.count * row))
+            if padded:
+                _place(w, space, image, rows, columns, width, channels)
+                image = space
+            down = rows.stride * width * channels
+            whole, rest = divmod(rows.count, thick)
+            with w.turns(whole) as part:
+                start = w.at(given, part * (thick * row))
+                rows_of_image(w.at(image, part * (thick * down)), start, own, thick)
+            if rest:
+                start = w.at(given, whole * thick * row)
+                rows_of_image(w.at(image, whole * thick * down), start, own, rest)
+    if threads > 1:
+        w.copy(target, sums, size)
+        with w.turns(threads - 1) as k:
+            w.add(target, w.at(sums, size, k * size), size)
     return True
 
 

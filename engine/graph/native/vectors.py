@@ -120,6 +120,13 @@ class Vectors(Writer):
         for first, lanes in self.run(size):
             self.keep(self.fetch(self.at(source, first), lanes), self.at(target, first), lanes)
 
+    def add(self, target: str, source: str, size: int) -> None:
+        """Adds a run of elements to another."""
+        for first, lanes in self.run(size):
+            end = self.at(target, first)
+            more = self.fetch(self.at(source, first), lanes)
+            self.keep(self.two("fadd", self.fetch(end, lanes), more, lanes), end, lanes)
+
     def space(self, size: int) -> str:
         """Memory for so many elements for the length of the call, on a boundary of 64 bytes."""
         self._declared["malloc"] = "declare ptr @malloc(i64)"

@@ -16,6 +16,7 @@ from engine.graph.native import pools
 from engine.graph.native.convolutions import convolve
 from engine.graph.native.filters import filter_sums
 from engine.graph.native.sliding import Axis, axes_of, known
+from engine.graph.native.threads import Team
 from engine.graph.native.vectors import Vectors
 from engine.spec import TensorSpec
 
@@ -49,7 +50,7 @@ def conv(inputs: Specs, how: Attrs, output: TensorSpec) -> str | None:
     plan = sizes and _plan(sizes[0], sizes[1], how)
     if not sizes or not plan or _is_product(plan[1]) or sizes[1][-1] < FEWEST:
         return None
-    w = Vectors(3, output.dtype)
+    w = Team(3, output.dtype)
     channels, filters = sizes[1][-2:]
     return w.text() if convolve(w, *plan, False, channels, filters, "%a2") else None
 
@@ -60,7 +61,7 @@ def conv_backprop_input(inputs: Specs, how: Attrs, output: TensorSpec) -> str | 
     plan = sizes and _plan(sizes[3], sizes[1], how)
     if not sizes or not plan or _is_product(plan[1]) or sizes[1][-2] < FEWEST:
         return None
-    w = Vectors(4, output.dtype)
+    w = Team(4, output.dtype)
     channels, filters = sizes[1][-2:]
     return w.text() if convolve(w, *plan, True, filters, channels, "%a3") else None
 
@@ -71,7 +72,7 @@ def conv_backprop_filter(inputs: Specs, how: Attrs, output: TensorSpec) -> str |
     plan = sizes and _plan(sizes[0], sizes[3], how)
     if not sizes or not plan or sizes[3][-1] < FEWEST:
         return None
-    w = Vectors(4, output.dtype)
+    w = Team(4, output.dtype)
     channels, filters = sizes[3][-2:]
     return w.text() if filter_sums(w, *plan, channels, filters, "%a3") else None
 
