@@ -162,11 +162,13 @@ class _Text:
 
     def lay_out(self) -> None:
         """Writes the first lines, which take what is there already: Variables, single numbers, workspace."""
+        if self.plan is None:
+            self._find_numbers()
         for number, variable in self.variables.items():
             self.names[f"var{number}"] = variable
-            self.lines.append(f"v{number} = var{number}._array")
+            self.lines.append(f"v{number} = var{number}._array" + "[()]" * (number in self._single))
         if self.plan is None:
-            self._take_numbers_out()
+            self.lines += [f"v{n} = v{n}[()]" for n in self.graph.inputs if n in self._single]
         elif self.plan.slots or self.plan.scratch:
             waiting: list[Any] = []
             self.names |= {"make": self.plan.workspace(self.graph), "waiting": waiting}
@@ -174,15 +176,13 @@ class _Text:
             self.lines.append("work = waiting.pop() if waiting else make()")
             self.lines.append(f"{', '.join(places)}, = work")
 
-    def _take_numbers_out(self) -> None:
+    def _find_numbers(self) -> None:
         """NumPy is slow with arrays of rank 0, and ten times as fast with the number in them."""
         graph = self.graph
         for node in graph.nodes:
             if node.op in _OPERATORS and all(graph.specs[n].dims == () for n in node.inputs):
-                self._single.update(set(node.inputs) & {*graph.inputs, *self.variables})
-        self.lines += [
-            f"v{n} = v{n}[()]" for n in sorted(self._single) if spec_is_plain(graph.specs[n])
-        ]
+                given = set(node.inputs) & {*graph.inputs, *self.variables}
+                self._single.update(n for n in given if spec_is_plain(graph.specs[n]))
 
     def write(self, node: Node) -> None:
         """Writes the lines of one operation."""

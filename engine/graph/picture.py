@@ -30,9 +30,17 @@ def _attrs_text(node: Node) -> dict[str, str]:
     return {k: programs[k].name if k in programs else str(v) for k, v in node.attrs.items()}
 
 
-def _programs(node: Node) -> dict[str, Any]:
+def _programs(node: Node) -> dict[str, Graph]:
     """The branches or the body of a node, which are programs themselves."""
-    return {key: value for key, value in node.attrs.items() if hasattr(value, "graph")}
+    programs = {key: getattr(value, "graph", value) for key, value in node.attrs.items()}
+    return {key: value for key, value in programs.items() if isinstance(value, Graph)}
+
+
+def _inside(node: Node) -> str:
+    """The operations that a fused operation stands for."""
+    if node.op != "fused":
+        return ""
+    return ", ".join(inner.op for inner in node.attrs["body"].operations)
 
 
 def to_dict(graph: Graph) -> dict[str, Any]:
@@ -52,6 +60,7 @@ def to_dict(graph: Graph) -> dict[str, Any]:
                 "attrs": _attrs_text(node),
                 "line": node.line,
                 "value": _value_text(node),
+                "inside": _inside(node),
             }
         )
     outputs = [first[number] for number in graph.outputs]
@@ -75,7 +84,7 @@ def listing(graph: Graph) -> str:
     rows.append(f"  return {', '.join(f'%{n}' for n in graph.outputs)}")
     for node in graph.nodes:
         for program in _programs(node).values():
-            rows.append("\n".join("  " + row for row in listing(program.graph).split("\n")))
+            rows.append("\n".join("  " + row for row in listing(program).split("\n")))
     return "\n".join(rows)
 
 
@@ -140,10 +149,11 @@ def _box(node: dict[str, Any], at: tuple[float, float], is_output: bool) -> str:
     x, y = at
     what = node["value"] if node["op"] == CONSTANT and node["value"] else node["name"]
     title = what if node["op"] in (CONSTANT, PLACEHOLDER, VARIABLE) else node["op"]
+    title = f"{node['inside'].count(',') + 1} fused" if node["inside"] else title
     ring = ' stroke-width="3" stroke="#d55e00"' if is_output else ' stroke="#555"'
     middle = x + _WIDTH / 2
     return (
-        f"<g><title>{html.escape(node['op'])} {html.escape(node['line'])}</title>"
+        f"<g><title>{html.escape(node['op'])} {html.escape(node['inside'] or node['line'])}</title>"
         f'<rect x="{x:.0f}" y="{y:.0f}" width="{_WIDTH}" height="{_HEIGHT}" rx="8" '
         f'fill="{_FILL.get(node["op"], "#e8e8e8")}"{ring}/>'
         f'<text x="{middle:.0f}" y="{y + 19:.0f}" text-anchor="middle" fill="#000" '

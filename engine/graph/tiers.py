@@ -22,12 +22,15 @@ from engine.graph.native.loops import REDUCTIONS, VIEWS
 from engine.graph.passes.fusion import fuse
 from engine.graph.verifier import verify
 
-# Measured on one core of a server processor; only their ratios matter.
-A_CALL = 0.5  # us that NumPy needs to begin an operation
-AN_ELEMENT = 0.4e-3  # us that it needs more than a kernel for an element
-A_PRODUCT = 4e-6  # us that a kernel for windows saves for each multiplication
-COMPILING = 10_000.0  # us for a kernel, and
-A_LINE = 1_500.0  # us for each operation in it
+# Microseconds, measured on one core of a server processor. They decide when to compile, not what.
+A_CALL = 0.5  # that NumPy needs to begin an operation
+AN_ELEMENT = 0.15e-3  # that it needs more than a kernel for an element in the cache,
+FAR = 1e-3  # and for one of an array that is larger than
+NEAR = 1 << 18  # so many elements
+A_PRODUCT = 1e-5  # that a kernel saves for each multiplication of a convolution
+COMPILING = 40_000.0  # to compile kernels at all,
+A_LINE = 1_500.0  # for each operation in them,
+A_WINDOW = 25_000.0  # and for each kernel of a convolution or a pool
 NEVER = float("inf")
 
 
@@ -79,21 +82,24 @@ def _gain(graph: Graph, node: Node) -> float:
     if not all(spec.shape.is_fully_defined() for spec in specs):
         return 0.0
     if node.op in windows.KERNELS:
-        outputs = specs[-1]
-        return A_CALL + A_PRODUCT * windows.turns(node.op, specs[:-1], outputs)
+        turns = windows.turns(node.op, specs[:-1], specs[-1])
+        return A_CALL + turns * (A_PRODUCT if node.op.startswith("conv") else FAR)
     if primitive.scalar is not None or node.op in REDUCTIONS:
-        return A_CALL + AN_ELEMENT * max(prod(spec.dims) for spec in specs)  # type: ignore[arg-type]
+        elements = max(prod(spec.dims) for spec in specs)  # type: ignore[arg-type]
+        return A_CALL + elements * (FAR if elements > NEAR else AN_ELEMENT)
     return A_CALL if node.op in VIEWS else 0.0
 
 
 def calls_that_pay(graph: Graph) -> float:
     """After how many calls kernels have paid for themselves twice; infinite where they never do."""
-    if machine.unfit() or any(hasattr(v, "source") for n in graph.nodes for v in n.attrs.values()):
-        return NEVER  # a loop or a branch inside has a counter of its own
-    gains = [gain for node in graph.nodes if (gain := _gain(graph, node))]
+    if machine.unfit():
+        return NEVER
+    gains = {node.outputs[0]: gain for node in graph.nodes if (gain := _gain(graph, node))}
     if len(gains) < 2:
         return NEVER
-    return 2 * (COMPILING + A_LINE * len(gains)) / sum(gains)
+    window_kernels = sum(node.op in windows.KERNELS for node in graph.nodes)
+    cost = COMPILING + A_LINE * len(gains) + A_WINDOW * window_kernels
+    return 2 * cost / sum(gains.values())
 
 
 def compile_natively(graph: Graph) -> NativeGraph | None:

@@ -321,14 +321,14 @@ def gain(size: int, repeats: int) -> float:
             function(x)
         return time.perf_counter() - start
 
-    graph, x = tf.function(eager), tf.ones([size])
+    graph, x = tf.function(eager, jit_compile=False), tf.ones([size])
     graph(x)
     rounds = [(seconds(eager), seconds(graph)) for _ in range(7)]
     return min(e for e, _ in rounds) / min(g for _, g in rounds)
 
 
 def answers_05() -> dict[str, Any]:
-    choose = tf.function(lambda x: x if x > 0 else -x)
+    choose = tf.function(lambda x: x if x > 0 else -x, autograph=False)
     by_if = outcome(lambda: choose(tf.constant(-3.0)))
     return {
         "print": prints_in_three_calls(),
@@ -383,7 +383,7 @@ def test_quiz_05_shows_the_source_that_the_engine_writes():
     asked = the_question("05", "generated source").ask
     for line in lines[1:]:
         assert line.split("  #")[0].strip() in asked
-    assert "(v0, v2):" in lines[0] and "(v0, v2):" in asked
+    assert "(v0):" in lines[0] and "(v0):" in asked
 
 
 def test_quiz_05_on_shape_branches_is_right():

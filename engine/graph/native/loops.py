@@ -24,6 +24,7 @@ from engine.scalar import Scalar
 REDUCTIONS = {"reduce_sum": "add", "reduce_max": "maximum", "reduce_min": "minimum"}
 VIEWS = ("reshape", "expand_dims", "squeeze", "transpose", "broadcast_to")
 LARGEST_PRODUCT = 4096  # multiplications in a product of matrices; above, BLAS is faster
+BLOCK = 2048  # numbers that are added up in float32 before float64 takes over
 SHORT = 16  # a loop of fewer turns is not worth a vector
 
 
@@ -278,8 +279,7 @@ def write_nest(
             for access, register in registers:
                 writer.store(arrays[access.array], register, access.dtype, place(access))
         return
-    how, result, formula = nest.total
-    zero = neutral(how, result.dtype)
+    result = nest.total[1]
     outer = [(c, n) for c, n in nest.loops if c in nest.kept]
     inner = [(c, n) for c, n in nest.loops if c not in nest.kept]
     # Results that lie side by side are added up side by side; a single one in a register.
@@ -291,17 +291,49 @@ def write_nest(
         if beside:
             _side_by_side(writer, nest, inner, beside[0], counters, arrays, place)
             return
-        total = writer.kept(result.dtype)
-        writer.put(total, literal(zero, result.dtype), result.dtype)
-        with ExitStack() as sums:
-            for counter, size in inner:
-                counters[counter] = sums.enter_context(writer.loop(size))
-            element = Scalar("register", (), result.dtype, writer.write(formula))
-            writer.put(
-                total, writer.combine(how, writer.get(total, result.dtype), element), result.dtype
-            )
-        found = writer.get(total, result.dtype)
-        writer.store(arrays[result.array], str(found.value), result.dtype, place(result))
+        _into_a_register(writer, nest, inner, counters, arrays, place)
+
+
+def _into_a_register(
+    writer: Writer, nest: Nest, inner: list[tuple[int, int]], counters: dict[int, Scalar],
+    arrays: dict[int, str], place: Callable[[Access], Scalar],
+) -> None:  # fmt: skip
+    """One total. A long sum is the sum, in float64, of the sums of blocks: so little is rounded off."""
+    assert nest.total is not None
+    how, result, formula = nest.total
+    dtype = result.dtype
+    counter, size = inner[-1]
+    long = how == "add" and dtype is float32 and size > BLOCK
+    wide = float64 if long else dtype
+    total = writer.kept(wide)
+    writer.put(total, literal(neutral(how, dtype), wide), wide)
+
+    def add_up(turns: int, into: str, first: Callable[[Scalar], Scalar]) -> None:
+        with writer.loop(turns) as turn:
+            counters[counter] = first(turn)
+            element = Scalar("register", (), dtype, writer.write(formula))
+            writer.put(into, writer.combine(how, writer.get(into, dtype), element), dtype)
+
+    def add_block(turns: int, first: Callable[[Scalar], Scalar]) -> None:
+        part = writer.kept(dtype)
+        writer.put(part, literal(0, dtype), dtype)
+        add_up(turns, part, first)
+        more = scalar.cast(writer.get(part, dtype), wide)
+        writer.put(total, writer.write(writer.get(total, wide) + more), wide)
+
+    with ExitStack() as sums:
+        for outer, turns in inner[:-1]:
+            counters[outer] = sums.enter_context(writer.loop(turns))
+        if not long:
+            add_up(size, total, lambda turn: turn)
+        else:
+            blocks, rest = divmod(size, BLOCK)
+            with writer.loop(blocks) as block:
+                add_block(BLOCK, lambda turn: block * BLOCK + turn)
+            if rest:
+                add_block(rest, lambda turn: turn + blocks * BLOCK)
+    found = scalar.cast(writer.get(total, wide), dtype)
+    writer.store(arrays[result.array], writer.write(found), dtype, place(result))
 
 
 def _side_by_side(

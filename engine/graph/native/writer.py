@@ -82,11 +82,14 @@ class Writer:
         self._lines.append(f"  %t{self._names} = {text}")
         return f"%t{self._names}"
 
-    def call(self, function: str, result: str, *arguments: str) -> str:
-        """Calls an intrinsic function of LLVM's; an argument is a type and a register."""
+    def call(self, function: str, result: str, *arguments: str, flags: str = "") -> str:
+        """Calls an intrinsic function of LLVM's; an argument is a type and a register.
+
+        flags: such as 'nsz ': whether 0 or -0 comes out does not matter.
+        """
         kinds = ", ".join(argument.split()[0] for argument in arguments)
         self._declared[function] = f"declare {result} @{function}({kinds})"
-        return self.new(f"call {result} @{function}({', '.join(arguments)})")
+        return self.new(f"call {flags}{result} @{function}({', '.join(arguments)})")
 
     def comment(self, text: str) -> None:
         """Writes a remark for people."""
@@ -220,7 +223,7 @@ class Writer:
             raise CannotWrite(f"{x.op} on {dtype.name}")
         kind, float_ = REGISTER[dtype], dtype in FLOATS
         if x.op in ("maximum", "minimum"):
-            return self._extreme(x.op, arguments, kind, float_)
+            return self._extreme(x, *arguments)
         if x.op == "select":
             of = REGISTER[x.dtype]
             return self.new(f"select i1 {arguments[0]}, {of} {arguments[1]}, {of} {arguments[2]}")
@@ -249,18 +252,20 @@ class Writer:
             raise CannotWrite(f"{x.op} on {dtype.name}")
         return self.new(f"{table[x.op]} {kind} {', '.join(arguments)}")
 
-    def _extreme(self, op: str, arguments: list[str], kind: str, float_: bool) -> str:
-        a, b = arguments
-        if kind == "i1":
-            raise CannotWrite(f"{op} on bool")
-        relation = {"maximum": "ge", "minimum": "le"}[op]
-        if not float_:
-            first = self.new(f"icmp s{relation} {kind} {a}, {b}")
-        else:  # a NaN in either place is the answer
-            larger = self.new(f"fcmp o{relation} {kind} {a}, {b}")
-            nan = self.new(f"fcmp uno {kind} {a}, {a}")
-            first = self.new(f"or i1 {larger}, {nan}")
-        return self.new(f"select i1 {first}, {kind} {a}, {kind} {b}")
+    def _extreme(self, x: Scalar, a: str, b: str) -> str:
+        kind = REGISTER[x.dtype]
+        if x.dtype is bool_:
+            raise CannotWrite(f"{x.op} on bool")
+        known, first = map(_number, reversed(x.args))
+        if x.dtype not in FLOATS or known or first:
+            # With a constant, which is no NaN, one instruction does it: a NaN compares false and stays.
+            number, limit = (a, b) if known else (b, a)
+            beyond = {"maximum": "lt", "minimum": "gt"}[x.op]
+            word = f"fcmp o{beyond}" if x.dtype in FLOATS else f"icmp s{beyond}"
+            replaced = self.new(f"{word} {kind} {number}, {limit}")
+            return self.new(f"select i1 {replaced}, {kind} {limit}, {kind} {number}")
+        suffix = "f32" if x.dtype is float32 else "f64"  # a NaN in either place is the answer
+        return self.call(f"llvm.{x.op}.{suffix}", kind, f"{kind} {a}", f"{kind} {b}", flags="nsz ")
 
     def _cast(self, register: str, given: DType, wanted: DType) -> str:
         before, after = REGISTER[given], REGISTER[wanted]
@@ -300,6 +305,11 @@ class Writer:
         notes = [f"!{number} = {text}" for number, text in enumerate(self._metadata)]
         body = ["start:", *self._kept, *self._lines, "  ret void", "}"]
         return "\n".join([head, *body, "", *self._declared.values(), *notes]) + "\n"
+
+
+def _number(x: Scalar) -> bool:
+    """Whether it is a constant, and not NaN."""
+    return x.op == "constant" and x.value == x.value
 
 
 def literal(value: Any, dtype: DType) -> str:

@@ -4,6 +4,9 @@ dead_code   what no result depends on
 algebra     a table of laws such as x * 1 = x
 constants   what depends on constants alone
 duplicates  what is computed twice
+labels      class labels as comparisons, which can be fused
+signs       x > 0 as relu(x) > 0
+fusion      operations that become one kernel; runs last, when a graph gets kernels (see `engine.graph.tiers`)
 
 A pass is a function from a Graph to a Graph, made with `rewriting`; it never changes the graph it is given.
 """
@@ -17,11 +20,20 @@ from engine.graph.passes.algebra import simplify
 from engine.graph.passes.constants import fold_constants
 from engine.graph.passes.dead_code import remove_dead_code
 from engine.graph.passes.duplicates import share_duplicates
+from engine.graph.passes.labels import compare_labels
+from engine.graph.passes.signs import ask_relu
 from engine.graph.verifier import verify
 
 __all__ = ["PASSES", "Stage", "Stages", "optimize", "remove_dead_code"]
 
-PASSES = (simplify, fold_constants, share_duplicates, remove_dead_code)
+PASSES = (
+    simplify,
+    fold_constants,
+    compare_labels,
+    ask_relu,
+    share_duplicates,
+    remove_dead_code,
+)
 MOST_ROUNDS = 10  # one pass makes work for another; programs settle after two or three rounds
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from engine.dispatch import Primitive
 from engine.graph.graph import CONSTANT, PLACEHOLDER, VARIABLE, Graph, Node
-from engine.graph.native.loops import VIEWS, supported
+from engine.graph.native.loops import REDUCTIONS, VIEWS, supported
 from engine.graph.passes.dead_code import remove_dead_code
 
 SOURCES = (PLACEHOLDER, CONSTANT, VARIABLE)
@@ -70,6 +70,41 @@ class _Stages:
                 self.others.setdefault(stage, []).append(node)
             for number in node.outputs:
                 self.stage[number], self.kind[number] = stage, kind
+        self._move_to_users()
+
+    def _move_to_users(self) -> None:
+        """What only a later kernel needs is computed there, if that kernel then has no more to read."""
+        latest: dict[int, int] = {}  # value -> the first stage that needs it
+
+        def needed(value: int, stage: int) -> None:
+            latest[value] = min(latest.get(value, stage), stage)
+
+        for node in reversed(self.graph.nodes):
+            kind = "source" if not node.outputs else self.kind[node.outputs[0]]
+            if kind == "view":
+                (made,) = node.outputs
+                if made in latest:
+                    needed(node.inputs[0], latest[made])
+                continue
+            for made in node.outputs:
+                stage = self.stage[made]
+                later = latest.get(made, stage)
+                room = len(self.members.get(later, ())) < MOST
+                if kind == "member" and later > stage and room and self._light(node):
+                    self.members[stage].remove(node)
+                    self.members.setdefault(later, []).append(node)
+                    self.stage[made] = later
+            for number in node.inputs:
+                needed(number, self.stage[node.outputs[0]] - (kind == "other"))
+        place = {node.outputs[0]: k for k, node in enumerate(self.graph.nodes) if node.outputs}
+        for nodes in self.members.values():
+            nodes.sort(key=lambda node: place[node.outputs[0]])
+
+    def _light(self, node: Node) -> bool:
+        """Whether an operation has at most one input that is computed and large."""
+        bases = {self.base(number) for number in node.inputs}
+        large = [n for n in bases if self.kind[n] != "source" and self.graph.specs[n].dims != ()]
+        return node.op not in REDUCTIONS and node.op != "matmul" and len(large) <= 1
 
     def base(self, value: int) -> int:
         """What a chain of views looks at."""
@@ -107,7 +142,7 @@ def fuse(graph: Graph) -> Graph:
             body = bodies[stage]
             made = [n for node in groups[stage] for n in node.outputs]
             body.outputs = [number for number in made if number in used_outside]
-            name = f"fused_{stage}"
+            body.name = name = f"fused_{stage}"
             order.append(
                 Node("fused", tuple(body.inputs), tuple(body.outputs), {"body": body}, FUSED, name)
             )
