@@ -15,7 +15,7 @@ import pytest
 import engine as tf
 from engine.dispatch import Primitive, registry
 from engine.errors import OpError
-from engine.graph.graph import Graph, Node
+from engine.graph.graph import CONSTANT, Graph, Node
 from engine.graph.native.kernel import write_kernel
 from engine.graph.native.loops import supported
 from engine.graph.native.machine import build
@@ -207,6 +207,29 @@ def test_broadcasting_in_a_kernel(case: Any):
     check(case[0], *run(case, last))
     single = [values[1].reshape(()) for values in lists]
     check(case[0], *run(case, single))
+
+
+@pytest.mark.parametrize("case", [c for c in NATIVE if len(c[1]) == 2], ids=label)
+def test_a_constant_in_either_place(case: Any):
+    """Constants are written into the kernel, some operations in a shorter way for them."""
+    name, (dtype, _), attrs = case
+    x = numbers(dtype)
+    for value in numbers(dtype)[[0, 1, -1]]:
+        for place in (0, 1):
+            graph = body(RULES[name], [TensorSpec(x.shape, dtype), TensorSpec((), dtype)], attrs)
+            graph.nodes[0].inputs = (1, 0) if place == 0 else (0, 1)
+            graph.nodes.insert(0, Node(CONSTANT, (), (1,), payload=tf.constant(value)))
+            graph.inputs = [0]
+            written = write_kernel(graph)
+            made = graph.specs[2].dtype
+            native = build(written.text, [dtype, made], 1, name, written.turns)
+            ours = np.full(x.shape, 77, made.as_numpy_dtype)
+            native.call(x, ours)
+            with np.errstate(all="ignore"):
+                expected = RULES[name].kernel(
+                    np, *((value, x) if place == 0 else (x, value)), **attrs
+                )
+            check(name, expected, ours)
 
 
 LAYOUTS = {
