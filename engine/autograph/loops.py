@@ -7,6 +7,7 @@ that neither a further step nor what follows reads is none of the loop's busines
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -58,15 +59,17 @@ def while_stmt(
     names: what the body binds; after: those of them that are read later; again: those that a step reads.
     others: attributes and elements that it assigns and that cannot be carried.
     """
-    while True:
+    for done in itertools.count():
         holds = truth(test())
         if symbolic(holds):
             no_targets(others, "a loop")
             loop = _Loop(test, body, get, put, names, after, again)
+            loop.done = done
             return loop.build()
         if not holds:
             return None
         body()
+    return None
 
 
 # Of one body: a number of the state may have to become a float, a result or a size to be known.
@@ -146,6 +149,7 @@ class _Loop:
         self.after = {name for name in names if name in after or is_place(name)}
         self.again = {name for name in names if name in again or is_place(name)}
         self.runs = runs  # whether it surely makes a step
+        self.done = 0  # steps that Python has made already
         self.hints: dict[Leaf, Any] = {}  # the dtype that a Python number has to take
         self.wide: dict[Leaf, Any] = {}  # the shape that the body asked for
         self.unset: list[str] = []  # names that only the body gives a value
@@ -233,7 +237,7 @@ class _Loop:
             self._put(assembled(symbols))
             if self.limit is None:
                 return as_tensor(predicate(truth(self.test()), "`while`"))
-            most = as_tensor(self.limit, hint=int32)
+            most = as_tensor(self.limit, hint=int32) - self.done
             return as_tensor(and_(lambda: self.steps < most, self.test))
 
         try:
