@@ -1,0 +1,302 @@
+"""When a Variable is written in place: only if nobody else holds its array, and the run cannot fail."""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import engine as tf
+from engine.graph.plan import reuse
+
+SIZE = 3000  # float32: more than codegen.REUSED_FROM bytes
+X = np.linspace(-1, 1, SIZE, dtype=np.float32)
+
+
+def native(function: Callable[..., Any]) -> Any:
+    return tf.function(function, jit_compile=True)
+
+
+def source(function: Any, *args: Any) -> str:
+    return str(function.get_concrete_function(*args).source)
+
+
+def counting() -> tuple[Any, Any]:
+    """A Variable, and a function that changes it in place if nobody looks."""
+    v = tf.Variable(np.zeros(SIZE, np.float32))
+
+    @native
+    def step(x: Any) -> Any:
+        v.assign(v * 0.5 + x)
+        return tf.reduce_sum(x)
+
+    assert "reuse(" in source(step, tf.constant(X))
+    return v, step
+
+
+def test_a_variable_that_nobody_holds_is_written_in_place():
+    v, step = counting()
+    step(tf.constant(X))
+    where = v._array.ctypes.data
+    for _ in range(5):
+        step(tf.constant(X))
+    assert v._array.ctypes.data == where
+    expected = np.zeros(SIZE, np.float32)
+    for _ in range(6):
+        expected = expected * np.float32(0.5) + X
+    np.testing.assert_array_equal(v.numpy(), expected)
+
+
+HOLDERS: dict[str, Callable[[Any], Any]] = {
+    "value()": lambda v: v.value(),
+    "read_value()": lambda v: v.read_value(),
+    "numpy()": lambda v: v.numpy(),
+    "np.asarray": lambda v: np.asarray(v),
+    "identity": lambda v: tf.identity(v),
+    "convert_to_tensor": lambda v: tf.convert_to_tensor(v),
+    "a reshaped tensor": lambda v: tf.reshape(v, [2, -1]),
+    "a slice": lambda v: v[10:20],
+    "a view of the array": lambda v: np.asarray(v)[5:].T,
+    "a memoryview": lambda v: memoryview(np.asarray(v)),
+    "DLPack": lambda v: np.from_dlpack(v.value()),
+    "another Variable": lambda v: tf.Variable(v),
+    "an assigned Variable": lambda v: tf.Variable(np.zeros(SIZE, np.float32)).assign(v),
+    "a copy": copy.deepcopy,
+}
+
+
+@pytest.mark.parametrize("name", HOLDERS)
+def test_what_was_read_before_an_update_stays(name: str):
+    v, step = counting()
+    step(tf.constant(X))
+    held = HOLDERS[name](v)
+    before = np.array(held).copy()
+    assert before.any()
+    for _ in range(3):
+        step(tf.constant(X))
+    np.testing.assert_array_equal(np.array(held), before)
+    assert (v.numpy()[1:5] != X[1:5]).all()
+
+
+def test_another_thread_may_hold_the_value():
+    v, step = counting()
+    step(tf.constant(X))
+    ready, done = threading.Event(), threading.Event()
+    found: list[bool] = []
+
+    def hold() -> None:
+        value = v.value()
+        before = value.numpy().copy()
+        ready.set()
+        done.wait(30)
+        found.append(bool((value.numpy() == before).all()))
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    ready.wait(30)
+    step(tf.constant(X))
+    done.set()
+    thread.join()
+    assert found == [True]
+
+
+def test_the_old_value_may_be_used_and_returned():
+    v = tf.Variable(X)
+
+    @native
+    def f(x: Any) -> Any:
+        old = v.read_value()
+        v.assign(v * 0.5 + x)
+        return (
+            old,
+            v.read_value(),
+            old * 3.0 + x,
+            tf.reduce_sum(tf.linalg.matmul(old[None], old[:, None])),
+        )
+
+    results = [f(tf.constant(X)) for _ in range(3)]
+    state = X
+    for old, new, tripled, product in results:
+        np.testing.assert_array_equal(old.numpy(), state)
+        np.testing.assert_array_equal(tripled.numpy(), state * 3 + X)
+        np.testing.assert_allclose(product.numpy(), state @ state, rtol=1e-4)
+        state = state * np.float32(0.5) + X
+        np.testing.assert_array_equal(new.numpy(), state)
+
+
+def test_a_variable_assigned_to_another_is_not_changed_with_it():
+    v, w = tf.Variable(X), tf.Variable(np.zeros(SIZE, np.float32))
+
+    @native
+    def both(x: Any) -> Any:
+        v.assign(v * 0.5 + x)
+        w.assign(v)
+
+    @native
+    def one(x: Any) -> Any:
+        v.assign(v * 0.5 + x)
+
+    @native
+    def swap() -> Any:
+        first = v.read_value()
+        v.assign(w + 0.0)
+        w.assign(first)
+
+    both(tf.constant(X))
+    before = w.numpy().copy()
+    for _ in range(3):
+        one(tf.constant(X))
+    np.testing.assert_array_equal(w.numpy(), before)
+    a, b = v.numpy().copy(), w.numpy().copy()
+    assert (a != b).any()
+    for _ in range(3):
+        swap()
+        a, b = b, a
+        np.testing.assert_array_equal(v.numpy(), a)
+        np.testing.assert_array_equal(w.numpy(), b)
+
+
+def test_one_variable_in_two_functions():
+    v, step = counting()
+
+    @native
+    def other(x: Any) -> Any:
+        v.assign_sub(x * 0.25)
+        v.assign(v * 2.0 - 1.0)
+        return v * 1.0
+
+    state = np.zeros(SIZE, np.float32)
+    for _ in range(4):
+        step(tf.constant(X))
+        returned = other(tf.constant(X))
+        state = state * np.float32(0.5) + X
+        state = (state - X * np.float32(0.25)) * 2 - 1
+        np.testing.assert_array_equal(v.numpy(), state)
+        np.testing.assert_array_equal(returned.numpy(), state)
+
+
+def test_a_tape_keeps_the_values_it_saw():
+    v, step = counting()
+    step(tf.constant(X))
+    before = v.numpy().copy()
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(v * v)
+    step(tf.constant(X))
+    np.testing.assert_array_equal(tape.gradient(loss, v).numpy(), 2 * before)
+
+
+def test_an_argument_may_be_the_variable_itself():
+    v, step = counting()
+    step(tf.constant(X))
+    before = v.numpy().copy()
+    step(v)
+    np.testing.assert_array_equal(v.numpy(), before * np.float32(0.5) + before)
+    value = v.value()
+    kept = value.numpy().copy()
+    step(value)
+    np.testing.assert_array_equal(value.numpy(), kept)
+
+
+class Adam:
+    """The optimizer, with the moments of every Variable."""
+
+    def __init__(self, start: list[np.ndarray]):
+        self.variables = [tf.Variable(a) for a in start]
+        self.mean, self.spread = ([tf.Variable(a * 0) for a in start] for _ in range(2))
+        self.steps = tf.Variable(0.0)
+
+    def step(self) -> Any:
+        with tf.GradientTape() as tape:
+            loss = sum(tf.reduce_sum(tf.tanh(v) * v) for v in self.variables)
+        gradients = tape.gradient(loss, self.variables)
+        self.steps.assign_add(1.0)
+        rate = 0.01 * tf.sqrt(1 - 0.999**self.steps) / (1 - 0.9**self.steps)
+        for v, m, s, g in zip(self.variables, self.mean, self.spread, gradients, strict=True):
+            m.assign(0.9 * m + 0.1 * g)
+            s.assign(0.999 * s + 0.001 * g * g)
+            v.assign_sub(rate * m / (tf.sqrt(s) + 1e-7))
+        return loss
+
+
+def test_an_optimizer_with_several_variables():
+    """Adam in one function, where every Variable is written in place, against Adam outside of it."""
+    rng = np.random.default_rng(8)
+    start = [rng.normal(size=s).astype(np.float32) for s in [(60, 40), (40,), (50, 30)]]
+    ours, eager = Adam(start), Adam(start)
+    step = native(ours.step)
+    for _ in range(20):
+        np.testing.assert_allclose(step().numpy(), eager.step().numpy(), rtol=1e-5)
+    assert source(step).count("reuse(") == 6
+    for a, b in zip(ours.variables, eager.variables, strict=True):
+        np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-4, atol=1e-5)
+
+
+# --- errors -------------------------------------------------------------------------------------------
+
+
+def failing(kind: str) -> tuple[Any, list[Any]]:
+    """A function whose run fails after its Variables are computed, when its argument is large."""
+    v, w = tf.Variable(np.zeros(SIZE, np.float32)), tf.Variable(1.0)
+
+    @native
+    def f(x: Any) -> Any:
+        v.assign(v * 0.5 + x)
+        w.assign_add(1.0)
+        total = tf.reduce_sum(tf.abs(x))
+        if kind == "assert":
+            tf.debugging.assert_less(total, 1.0)
+        elif kind == "python":
+            tf.py_function(lambda t: 1.0 / (float(t) < 1.0), [total], tf.float32)
+        elif kind == "division":
+            total = tf.cast(10 // tf.cast(total < 1.0, tf.int32), tf.float32)
+        elif kind == "index":
+            total = tf.gather(x, tf.cast(total, tf.int32) * 2)
+        else:
+            total = tf.cond(total < 1.0, lambda: total, lambda: failed(total))
+        return total * 2.0 + 1.0
+
+    def failed(total: Any) -> Any:
+        tf.debugging.assert_less(total, 1.0)
+        return total
+
+    return f, [v, w]
+
+
+@pytest.mark.parametrize("kind", ["assert", "python", "division", "index", "branch"])
+def test_a_run_that_fails_changes_no_variable_and_the_next_one_works(kind: str):
+    f, variables = failing(kind)
+    small, large = tf.constant(X * 1e-4), tf.constant(X)
+    f(small)
+    for _ in range(3):
+        before = [v.numpy().copy() for v in variables]
+        with pytest.raises(Exception):  # noqa: B017  (each kind has its own)
+            f(large)
+        for variable, expected in zip(variables, before, strict=True):
+            np.testing.assert_array_equal(variable.numpy(), expected)
+        f(small)
+        after = before[0] * np.float32(0.5) + small.numpy()
+        np.testing.assert_array_equal(variables[0].numpy(), after)
+        assert variables[1].numpy() == before[1] + 1
+
+
+def test_reuse_gives_the_array_only_when_it_is_alone():
+    class Holder:
+        array: Any = np.arange(4.0)
+
+    holder = Holder()
+    holder.array = np.arange(4.0)
+    array = holder.array
+    assert reuse(array) is array
+    second = array
+    assert reuse(array) is not array
+    del second
+    for other in (np.arange(8.0)[::2], np.arange(8.0)[:4], np.asfortranarray(np.ones((2, 3)))):
+        holder.array = other
+        del other
+        array = holder.array
+        assert reuse(array) is not array
+        assert reuse(array).shape == array.shape
