@@ -6,6 +6,8 @@ adds one product to each.
 
 from __future__ import annotations
 
+from itertools import product
+
 from engine.graph.native.convolutions import groups_of, span_of
 from engine.graph.native.sliding import Axis
 from engine.graph.native.threads import Team, threads_for
@@ -36,21 +38,14 @@ def filter_sums(
     row = columns.count * filters
     blocks = -(-(rows.count * row * SIZE[w.dtype]) // BLOCK)
     thick = -(-rows.count // blocks)
-    # Offsets in the input and in the weights of what is summed together, and loops over the rest.
-    everything = [
-        (
-            (a * rows.dilation * width + b * columns.dilation) * channels + c,
-            (a * columns.window + b) * channels + c,
-        )
-        for a in range(rows.window)
-        for b in range(columns.window)
-        for c in range(channels)
-    ]
 
     def block(
         vectors: Parts, offsets: list[tuple[int, int]], places: tuple[str, str, str], turns: int
     ) -> None:
-        """Adds to some weights what some rows of an image contribute."""
+        """Adds to some weights what some rows of an image contribute.
+
+        offsets: where in the input, and which of the weights, one after the other.
+        """
         image, given, to = places
         totals = [
             (w.total(q * together + v, lanes), lanes)
@@ -87,8 +82,14 @@ def filter_sums(
             with w.turns(repeats) as group:
                 step = group * span_of(vectors)
                 cotangent, to = w.at(given, first, step), w.at(target, first, step)
-                if most >= weights:
-                    block(vectors, everything, (image, cotangent, to), turns)
+                if most >= weights:  # all of them
+                    offsets = [
+                        ((a * rows.dilation * width + b * columns.dilation) * channels + c, k)
+                        for k, (a, b, c) in enumerate(
+                            product(range(rows.window), range(columns.window), range(channels))
+                        )
+                    ]
+                    block(vectors, offsets, (image, cotangent, to), turns)
                     continue
                 with w.turns(rows.window) as a, w.turns(columns.window * channels // run) as b:
                     source = w.at(

@@ -46,8 +46,10 @@ class _Machine:
         with self.lock:
             module = self.llvm.parse_assembly(text)
             module.verify()
+            # Of what was vectorized by hand, thinking longer makes nothing faster.
+            effort = 3 if vectorize else 1
             target = self.triple.create_target_machine(
-                cpu=self.processor, features=self.features, opt=3, jit=True
+                cpu=self.processor, features=self.features, opt=effort, jit=True
             )
             options = self.llvm.create_pipeline_tuning_options(speed_level=3)
             options.loop_vectorization = True
