@@ -14,6 +14,13 @@ from engine.spec import TensorSpec
 from engine.tensor import Tensor
 from engine.variable import Variable
 
+PARTS = ("while_body", "true_fn", "false_fn")  # what a loop or a branch on a tensor is traced as
+IN_A_LOOP = (
+    " It was made inside a loop or branch that a tensor decides. To collect what the steps of a loop make, "
+    "write it to a tf.TensorArray: before the loop array = tf.TensorArray(dtype, size=n), in it "
+    "array = array.write(i, value), after it array.stack(). What a branch makes, assign to a local name."
+)
+
 
 class Builder:
     """Collects nodes while a Python function is traced.
@@ -80,6 +87,7 @@ class Builder:
                     f"{tensor} belongs to the graph of {tensor.graph.name!r} and was used in "
                     f"{self.graph.name!r}. A symbolic tensor lives only while its own function is traced: "
                     "return it from that function, do not keep it in a list, a global or self."
+                    + (IN_A_LOOP if tensor.graph.name in PARTS else "")
                 )
             return self._capture(tensor)
         known = self._constants.get(id(tensor))
