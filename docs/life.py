@@ -47,8 +47,9 @@ def page() -> str:
         _fence(str(concrete.passes)),
         "Each pass is a function from a graph to a graph, in a file of its own under "
         "[engine/graph/passes/](../engine/graph/passes). They take turns until none changes anything, and "
-        "every result is verified. All of them keep every bit of every result: a graph computes what eager "
-        "code computes, with the same rounding.",
+        "every result is verified. They keep every bit of every result: a graph computes what eager code "
+        "computes, with the same rounding. (One exception: `unpool_later` may add the derivative of a bias "
+        "up in another order.)",
     ]
     for number, stage in enumerate(concrete.passes):
         if stage.name in [earlier.name for earlier in concrete.passes[:number]]:

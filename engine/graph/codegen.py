@@ -20,6 +20,7 @@ from engine.errors import OpError
 from engine.graph.graph import CONSTANT, PLACEHOLDER, VARIABLE, Graph, Node
 from engine.graph.native.loops import VIEWS
 from engine.graph.plan import NOTHING, Writes, plan_buffers, reuse, size_of
+from engine.graph.scalar_text import numpy_text
 from engine.tensor import Tensor
 
 
@@ -116,6 +117,8 @@ def _call(graph: Graph, node: Node, names: dict[str, Any], arguments: list[str])
     if plain and not node.attrs:
         return f"np.{ufunc.__name__}({', '.join(arguments)})"
     text = _TEXT[node.op](graph, node, *arguments) if node.op in _TEXT else None
+    if text is None:
+        text = numpy_text(primitive, [graph.specs[n].dtype for n in node.inputs], arguments)
     if text is not None:
         return str(text)
     function = primitive.name + "_" * iskeyword(primitive.name)  # 'assert' is a word of Python's
@@ -172,9 +175,13 @@ class _Text:
         elif self.plan.slots or self.plan.scratch:
             waiting: list[Any] = []
             self.names |= {"make": self.plan.workspace(self.graph), "waiting": waiting}
-            places = [f"v{n}" for n in self.plan.slots] + [f"s{n}" for n in self.plan.scratch]
+            held = [f"v{n}" for n in self.plan.slots] + [f"s{n}" for n in self.plan.scratch]
+            places, total = len(self.plan.sizes), sum(self.plan.sizes)
+            self.lines.append(
+                f"# workspace: {len(held)} arrays in {places} places, {total:,} bytes"
+            )
             self.lines.append("work = waiting.pop() if waiting else make()")
-            self.lines.append(f"{', '.join(places)}, = work")
+            self.lines.append(f"{', '.join(held)}, = work")
 
     def _find_numbers(self) -> None:
         """NumPy is slow with arrays of rank 0, and ten times as fast with the number in them."""
@@ -253,8 +260,14 @@ class _Text:
             node.op not in (PLACEHOLDER, CONSTANT, VARIABLE, *VIEWS, *_SAFE)
             and node.outputs[0] not in self.native
             and not self._writes(node).outputs
+            and not self._of_floats(node)
             for node in self.graph.nodes[place + 1 :]
         )
+
+    def _of_floats(self, node: Node) -> bool:
+        """Whether a node is a ufunc on floats, which have an answer for everything: infinity, or NaN."""
+        ufunc = node.primitive and node.primitive.ufunc
+        return bool(ufunc) and all(self.graph.specs[n].dtype.is_floating for n in node.inputs)
 
     def _looked_at(self, value: int, place: int) -> bool:
         """Whether a node after `place` reads a value, or something that may be a view of it."""

@@ -279,7 +279,6 @@ def write_nest(
             for access, register in registers:
                 writer.store(arrays[access.array], register, access.dtype, place(access))
         return
-    result = nest.total[1]
     outer = [(c, n) for c, n in nest.loops if c in nest.kept]
     inner = [(c, n) for c, n in nest.loops if c not in nest.kept]
     # Results that lie side by side are added up side by side; a single one in a register.

@@ -6,6 +6,7 @@ constants   what depends on constants alone
 duplicates  what is computed twice
 labels      class labels as comparisons, which can be fused
 signs       x > 0 as relu(x) > 0
+windows     the derivative of relu before that of max-pool, on fewer numbers
 fusion      operations that become one kernel; runs last, when a graph gets kernels (see `engine.graph.tiers`)
 
 A pass is a function from a Graph to a Graph, made with `rewriting`; it never changes the graph it is given.
@@ -22,12 +23,14 @@ from engine.graph.passes.dead_code import remove_dead_code
 from engine.graph.passes.duplicates import share_duplicates
 from engine.graph.passes.labels import compare_labels
 from engine.graph.passes.signs import ask_relu
+from engine.graph.passes.windows import unpool_later
 from engine.graph.verifier import verify
 
 __all__ = ["PASSES", "Stage", "Stages", "optimize", "remove_dead_code"]
 
 PASSES = (
     simplify,
+    unpool_later,
     fold_constants,
     compare_labels,
     ask_relu,
