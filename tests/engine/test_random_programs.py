@@ -245,7 +245,8 @@ def largest(value: Any) -> float:
     return float(np.abs(value.numpy()).max(initial=0.0))
 
 
-SETTINGS = {"deadline": None, "derandomize": "PROGRAMS" not in os.environ, "database": None}
+FRESH = bool({"PROGRAMS", "NATIVE_PROGRAMS"} & set(os.environ))
+SETTINGS = {"deadline": None, "derandomize": not FRESH, "database": None}
 
 
 @settings(max_examples=COUNT, **SETTINGS)
