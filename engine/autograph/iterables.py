@@ -19,6 +19,7 @@ from engine import nest
 from engine.autograph.convert import convert
 from engine.autograph.values import first_dtype, symbolic, truth
 from engine.dispatch import context
+from engine.errors import OperatorNotAllowedInGraphError
 from engine.ops.creation import convert as as_tensor
 from engine.tensor import Tensor
 from engine.variable import Variable
@@ -26,8 +27,25 @@ from engine.variable import Variable
 Steps = tuple[Any, Callable[[Any], Any], Callable[[Any], Any]]
 
 
-class Range:
+class OnlyInAFor:
+    """What a built-in function gives in a trace when only the graph will know how long it is."""
+
+    what = ""
+
+    def __iter__(self) -> Any:
+        raise OperatorNotAllowedInGraphError(
+            f"{self.what} goes over something whose length only the graph will know, so Python cannot: not "
+            "in a list, a comprehension or an unpacking. Use it in a `for` statement, or tensor operations "
+            "such as tf.range, tf.stack and tf.map_fn."
+        )
+
+    __len__ = __getitem__ = __contains__ = __iter__
+
+
+class Range(OnlyInAFor):
     """range() with a symbolic argument."""
+
+    what = "range()"
 
     def __init__(self, *bounds: Any):
         start, limit, delta = (
@@ -68,8 +86,10 @@ class Rows:
         return zero, lambda i: i < count, lambda i: (self.tensor[i], i + 1)
 
 
-class Zipped:
+class Zipped(OnlyInAFor):
     """Several of them at once, as long as the shortest."""
+
+    what = "zip()"
 
     def __init__(self, *parts: Any):
         self.parts = [in_a_graph(part) for part in parts]
@@ -94,8 +114,10 @@ class Zipped:
         )
 
 
-class Enumerated:
+class Enumerated(OnlyInAFor):
     """Each item with its number."""
+
+    what = "enumerate()"
 
     def __init__(self, part: Any, start: Any = 0):
         self.part, self.start = in_a_graph(part), as_tensor(start)

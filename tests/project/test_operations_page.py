@@ -87,6 +87,7 @@ def test_no_operation_counts_as_a_plain_function():
         "tf.broadcast_static_shape",
         "tf.custom_gradient",
         "tf.device",
+        "tf.control_dependencies",
         "tf.executing_eagerly",
         "tf.function",
         "tf.get_static_value",
