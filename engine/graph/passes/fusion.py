@@ -96,6 +96,9 @@ class _Stages:
                     self.stage[made] = later
             for number in node.inputs:
                 needed(number, self.stage[node.outputs[0]] - (kind == "other"))
+        for node in self.graph.nodes:  # a view goes where what it looks at went
+            if node.outputs and self.kind[node.outputs[0]] == "view":
+                self.stage[node.outputs[0]] = self.stage[node.inputs[0]]
         place = {node.outputs[0]: k for k, node in enumerate(self.graph.nodes) if node.outputs}
         for nodes in self.members.values():
             nodes.sort(key=lambda node: place[node.outputs[0]])
