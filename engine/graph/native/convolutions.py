@@ -96,103 +96,119 @@ def _tile_size(w: Vectors, places: int, vectors: int, multiple: int) -> tuple[in
     return found
 
 
-def convolve(
-    w: Team,
-    batch: int,
-    axes: tuple[Axis, Axis],
-    turned: bool,
-    taken: int,
-    made: int,
-    target: str,
-) -> bool:
-    """Writes the lines: %a0 is read with the weights %a1, and `target` written; False where it cannot.
+class Convolution:
+    """A convolution, or the cotangent of its input, as loops: images, groups of filters, rows, tiles.
 
     For each place and each of `made` channels, the sum over a window and `taken` channels. `turned`: the
-    places are those of the input, and what is read are the windows in which they lie.
+    places are those of the input, and what is read are the windows in which they lie. %a0 is read with the
+    weights %a1.
     """
-    rows, columns = axes
-    parts = w.parts(made)
-    row, source_row = (columns.size, columns.count) if turned else (columns.count, columns.size)
-    out_rows, source_rows = (rows.size, rows.count) if turned else (rows.count, rows.size)
-    size = _tile_size(w, row, len(parts), columns.stride if turned else 1)
-    if size is None:
-        return False
-    width, together = size
-    tiles = _tiles(columns, turned, width)
-    groups = groups_of(w, parts, together)
-    written = sum(
-        tile.width if tile.shift is not None else sum(map(len, tile.reads)) for tile in tiles
-    )
-    if written * sum(len(vectors) for _, vectors, _ in groups) > MOST_PRODUCTS:
-        return False
-    length = rows.window * columns.window * taken  # of a sum
-    packed = turned or len(parts) > together
-    weights = w.space(length * made) if packed else "%a1"
-    if packed:
-        _pack(w, weights, groups, turned, (length, taken, made))
 
-    def products(
-        vectors: Parts, reads: Sequence[tuple[int, int]], source: str, weights: str
+    def __init__(
+        self, w: Team, axes: tuple[Axis, Axis], turned: bool, taken: int, made: int
+    ):  # fmt: skip
+        self.w, self.turned, self.taken, self.made = w, turned, taken, made
+        self.rows, self.columns = rows, columns = axes
+        self.height, self.width = (
+            (rows.size, columns.size) if turned else (rows.count, columns.count)
+        )
+        self.source = (rows.count, columns.count) if turned else (rows.size, columns.size)
+        self.length = rows.window * columns.window * taken  # of a sum
+        parts = w.parts(made)
+        size = _tile_size(w, self.width, len(parts), columns.stride if turned else 1)
+        self.possible = size is not None
+        if size is None:
+            return
+        width, self.together = size
+        self.tiles = _tiles(columns, turned, width)
+        self.groups = groups_of(w, parts, self.together)
+        reads = [t.width if t.shift is not None else sum(map(len, t.reads)) for t in self.tiles]
+        self.possible = sum(reads) * sum(len(group[1]) for group in self.groups) <= MOST_PRODUCTS
+        self.packed = turned or len(parts) > self.together
+
+    def write(self, batch: int, target: str) -> None:
+        """All lines; `target` gets the sums."""
+        w = self.w
+        weights = w.space(self.length * self.made) if self.packed else "%a1"
+        if self.packed:
+            _pack(w, weights, self.groups, self.turned, (self.length, self.taken, self.made))
+        sums = batch * self.height * self.width * self.made
+        with w.shared(batch, threads_for(sums * self.length, batch)), w.share(batch) as n:
+            image = w.at("%a0", n * (self.source[0] * self.source[1] * self.taken))
+            result = w.at(target, n * (self.height * self.width * self.made))
+            for first, vectors, repeats in self.groups:
+                span = span_of(vectors)
+                with w.turns(repeats) as group:
+                    matrix = w.at(weights, first * self.length, group * (self.length * span))
+                    to = w.at(result, first, group * span)
+                    with w.turns(self.height) as i:
+                        for tile in self.tiles:
+                            with w.turns(tile.repeats) as step:
+                                self._tile(tile, vectors, (i, step), image, matrix, to)
+
+    def _tile(
+        self, tile: Tile, vectors: Parts, at: tuple[Index, Index], image: str, matrix: str, to: str
     ) -> None:
-        """One product for each place and each filter."""
-        factors = [w.fetch(w.at(weights, first), lanes) for first, lanes in vectors]
-        for q, at in reads:
-            number = w.fetch(w.at(source, at * taken))
-            wide: dict[int, str] = {}
-            for v, (_, lanes) in enumerate(vectors):
-                if lanes not in wide:
-                    wide[lanes] = w.spread(number, lanes)
-                w.add_product(w.total(q * together + v, lanes), wide[lanes], factors[v], lanes)
+        """The sums of a tile, from nothing until they are stored; at: (row, which of the tiles alike)."""
+        w, (i, step) = self.w, at
+        places = [
+            (w.total(q * self.together + v, lanes), q * self.made + first, lanes)
+            for q in range(tile.width)
+            for v, (first, lanes) in enumerate(vectors)
+        ]
+        for total, _, lanes in places:
+            w.set_total(w.zero(lanes), total, lanes)
+        with w.turns(self.rows.window) as tap:
+            row, inside = _row(w, self.rows, self.turned, i, tap)
+            source = w.at(image, row * (self.source[1] * self.taken))
+            source = w.at(source, tile.source * self.taken, step * (tile.step * self.taken))
+            weights = w.at(matrix, tap * (self.columns.window * self.taken * span_of(vectors)))
+            with inside:
+                self._window_row(tile, vectors, source, weights)
+        end = w.at(to, i * (self.width * self.made))
+        end = w.at(end, tile.first * self.made, step * (tile.width * self.made))
+        for total, offset, lanes in places:
+            w.keep(w.get_total(total, lanes), w.at(end, offset), lanes)
 
-    def window_row(tile: Tile, vectors: Parts, source: str, weights: str) -> None:
+    def _window_row(self, tile: Tile, vectors: Parts, source: str, weights: str) -> None:
         """What one row of the windows contributes to a tile."""
-        span, taps = span_of(vectors), columns.window
+        w, taps, taken, span = self.w, self.columns.window, self.taken, span_of(vectors)
         if tile.shift == 1:  # the elements of a row and their channels are one run
             with w.turns(taps * taken) as k:
-                products(vectors, tile.reads[0], w.at(source, k), w.at(weights, k * span))
+                at = w.at(weights, k * span)
+                self._products(vectors, tile.reads[0], w.at(source, k), at)
         elif tile.shift is not None:
             with w.turns(taps) as tap, w.turns(taken) as k:
-                at = w.at(source, tap * (tile.shift * taken), k)
-                products(vectors, tile.reads[0], at, w.at(weights, tap * (taken * span), k * span))
+                at = w.at(weights, tap * (taken * span), k * span)
+                start = w.at(source, tap * (tile.shift * taken), k)
+                self._products(vectors, tile.reads[0], start, at)
         else:
             for tap, reads in enumerate(tile.reads):
                 if reads:
                     with w.turns(taken) as k:
                         at = w.at(weights, tap * taken * span, k * span)
-                        products(vectors, reads, w.at(source, k), at)
+                        self._products(vectors, reads, w.at(source, k), at)
 
-    threads = threads_for(batch * out_rows * row * length * made, batch)
-    with w.shared(batch, threads), w.share(batch) as n:
-        image = w.at("%a0", n * (source_rows * source_row * taken))
-        result = w.at(target, n * (out_rows * row * made))
-        for first, vectors, repeats in groups:
-            span = span_of(vectors)
-            with w.turns(repeats) as group:
-                matrix = w.at(weights, first * length, group * (length * span))
-                with w.turns(out_rows) as i:
-                    to = w.at(result, first, group * span, i * (row * made))
-                    for tile in tiles:
-                        with w.turns(tile.repeats) as step:
-                            places = [
-                                (w.total(q * together + v, lanes), q * made + part, lanes)
-                                for q in range(tile.width)
-                                for v, (part, lanes) in enumerate(vectors)
-                            ]
-                            for total, _, lanes in places:
-                                w.set_total(w.zero(lanes), total, lanes)
-                            with w.turns(rows.window) as tap:
-                                place, inside = _row(w, rows, turned, i, tap)
-                                source = w.at(image, place * (source_row * taken))
-                                source = w.at(
-                                    source, tile.source * taken, step * (tile.step * taken)
-                                )
-                                at = w.at(matrix, tap * (columns.window * taken * span))
-                                with inside:
-                                    window_row(tile, vectors, source, at)
-                            end = w.at(to, tile.first * made, step * (tile.width * made))
-                            for total, offset, lanes in places:
-                                w.keep(w.get_total(total, lanes), w.at(end, offset), lanes)
-    return True
+    def _products(
+        self, vectors: Parts, reads: Sequence[tuple[int, int]], source: str, weights: str
+    ) -> None:
+        """One product for each place and each filter."""
+        w = self.w
+        factors = [(w.fetch(w.at(weights, first), lanes), lanes) for first, lanes in vectors]
+        for q, at in reads:
+            number = w.fetch(w.at(source, at * self.taken))
+            totals = [w.total(q * self.together + v, lanes) for v, (_, lanes) in enumerate(factors)]
+            w.add_products(totals, number, factors)
+
+
+def convolve(
+    w: Team, batch: int, axes: tuple[Axis, Axis], turned: bool, sizes: tuple[int, int], target: str
+) -> bool:
+    """Writes the lines of a Convolution; sizes: channels taken and made. False where it cannot."""
+    convolution = Convolution(w, axes, turned, *sizes)
+    if convolution.possible:
+        convolution.write(batch, target)
+    return convolution.possible
 
 
 Group = tuple[int, Parts, int]  # (first element, its vectors, how many alike follow one another)

@@ -179,14 +179,20 @@ class Vectors(Writer):
             f"shufflevector {kind} {one}, {kind} poison, <{lanes} x i32> zeroinitializer"
         )
 
-    def add_product(self, place: str, a: str, b: str, lanes: int) -> None:
-        """Adds a * b to a running total."""
-        kind = self.kind(lanes)
-        name = f"llvm.fmuladd.{'' if lanes == 1 else f'v{lanes}'}f{8 * SIZE[self.dtype]}"
-        before = self.get_total(place, lanes)
-        self._declared[name] = f"declare {kind} @{name}({kind}, {kind}, {kind})"
-        after = self.new(f"call {kind} @{name}({kind} {a}, {kind} {b}, {kind} {before})")
-        self.set_total(after, place, lanes)
+    def add_products(
+        self, totals: Sequence[str], number: str, factors: Sequence[tuple[str, int]]
+    ) -> None:
+        """Adds to each running total one number times a vector of factors (register, lanes)."""
+        wide: dict[int, str] = {}
+        for total, (factor, lanes) in zip(totals, factors, strict=True):
+            if lanes not in wide:
+                wide[lanes] = self.spread(number, lanes)
+            kind = self.kind(lanes)
+            name = f"llvm.fmuladd.{'' if lanes == 1 else f'v{lanes}'}f{8 * SIZE[self.dtype]}"
+            terms = [wide[lanes], factor, self.get_total(total, lanes)]
+            given = ", ".join(f"{kind} {term}" for term in terms)
+            self._declared[name] = f"declare {kind} @{name}({kind}, {kind}, {kind})"
+            self.set_total(self.new(f"call {kind} @{name}({given})"), total, lanes)
 
     def two(self, instruction: str, a: str, b: str, lanes: int) -> str:
         """An instruction on two vectors, such as 'fadd' or 'fcmp olt'."""

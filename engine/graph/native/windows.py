@@ -14,7 +14,7 @@ from typing import Any
 
 from engine.graph.native import pools
 from engine.graph.native.convolutions import convolve
-from engine.graph.native.filters import filter_sums
+from engine.graph.native.filters import FilterSums
 from engine.graph.native.sliding import Axis, axes_of, known
 from engine.graph.native.threads import Team
 from engine.graph.native.vectors import Vectors
@@ -52,7 +52,7 @@ def conv(inputs: Specs, how: Attrs, output: TensorSpec) -> str | None:
         return None
     w = Team(3, output.dtype)
     channels, filters = sizes[1][-2:]
-    return w.text() if convolve(w, *plan, False, channels, filters, "%a2") else None
+    return w.text() if convolve(w, *plan, False, (channels, filters), "%a2") else None
 
 
 def conv_backprop_input(inputs: Specs, how: Attrs, output: TensorSpec) -> str | None:
@@ -63,7 +63,7 @@ def conv_backprop_input(inputs: Specs, how: Attrs, output: TensorSpec) -> str | 
         return None
     w = Team(4, output.dtype)
     channels, filters = sizes[1][-2:]
-    return w.text() if convolve(w, *plan, True, filters, channels, "%a3") else None
+    return w.text() if convolve(w, *plan, True, (filters, channels), "%a3") else None
 
 
 def conv_backprop_filter(inputs: Specs, how: Attrs, output: TensorSpec) -> str | None:
@@ -74,7 +74,9 @@ def conv_backprop_filter(inputs: Specs, how: Attrs, output: TensorSpec) -> str |
         return None
     w = Team(4, output.dtype)
     channels, filters = sizes[3][-2:]
-    return w.text() if filter_sums(w, *plan, channels, filters, "%a3") else None
+    batch, axes = plan
+    FilterSums(w, axes, channels, filters).write(batch, "%a3")
+    return w.text()
 
 
 # --- pooling ----------------------------------------------------------------------------------------
