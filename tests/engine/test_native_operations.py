@@ -339,3 +339,33 @@ def test_totals_over_all_axes_and_some(how: str, dtype: Any):
                 assert (np.abs(ours - expected) <= room).all()
             else:
                 np.testing.assert_array_equal(ours, expected)
+
+
+SUMS = {
+    "all of a vector": ((1 << 21,), None, lambda x: x),
+    "all of a vector of odd length": ((1_000_003,), None, lambda x: x),
+    "all of a matrix": ((3000, 500), None, lambda x: x),
+    "all of a transposed matrix": (
+        (20_000, 60),
+        None,
+        lambda x: tf.transpose(x) + 0.0 * x[:60, :1],
+    ),
+    "rows": ((3, 400_000), 1, lambda x: x),
+    "middle axis": ((2, 200_000, 3), (1, 2), lambda x: x),
+    "a row repeated": ((60,), None, lambda x: tf.broadcast_to(x, [20_000, 60])),
+}
+
+
+@pytest.mark.parametrize("name", SUMS)
+def test_sums_of_many_float32_lose_little(name: str):
+    """All numbers have one sign, so that the sum is known to a few units in its last place.
+
+    Added up one after the other, a million numbers of float32 are wrong in the fifth digit.
+    """
+    shape, axis, seen = SUMS[name]
+    x = np.random.default_rng(6).uniform(0.05, 0.15, shape).astype(np.float32)
+    f = tf.function(lambda x: tf.reduce_sum(seen(x) * 1.5, axis=axis), jit_compile=True)
+    assert f.get_concrete_function(tf.constant(x)).kernels
+    wide = np.broadcast_to(x, (20_000, 60)) if name == "a row repeated" else x
+    exact = (wide * np.float32(1.5)).astype(np.float64).sum(axis)
+    np.testing.assert_allclose(f(x).numpy(), exact, rtol=2e-6)

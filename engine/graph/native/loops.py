@@ -302,7 +302,7 @@ def _into_a_register(
     how, result, formula = nest.total
     dtype = result.dtype
     counter, size = inner[-1]
-    long = how == "add" and dtype is float32 and size > BLOCK
+    long = how == "add" and dtype is float32 and prod(turns for _, turns in inner) > BLOCK
     wide = float64 if long else dtype
     total = writer.kept(wide)
     writer.put(total, literal(neutral(how, dtype), wide), wide)
@@ -327,8 +327,9 @@ def _into_a_register(
             add_up(size, total, lambda turn: turn)
         else:
             blocks, rest = divmod(size, BLOCK)
-            with writer.loop(blocks) as block:
-                add_block(BLOCK, lambda turn: block * BLOCK + turn)
+            if blocks:
+                with writer.loop(blocks) as block:
+                    add_block(BLOCK, lambda turn: block * BLOCK + turn)
             if rest:
                 add_block(rest, lambda turn: turn + blocks * BLOCK)
     found = scalar.cast(writer.get(total, wide), dtype)
