@@ -36,6 +36,7 @@ from engine.retracing import (
     shapeless_key,
     structure_key,
     warn_of_retracing,
+    warn_the_caller,
 )
 from engine.spec import TensorSpec
 from engine.structured import StructuredFunction, argument_names, entries_of, matched
@@ -329,7 +330,6 @@ tf.float32)], or reduce_retracing=True.
                 if leaf is not None:
                     outputs.append(convert(leaf))
             graph = builder.finish(outputs)
-        verify(graph)
         graph = remove_dead_code(graph)
         verify(graph)
         self._traces += 1
@@ -349,10 +349,23 @@ tf.float32)], or reduce_retracing=True.
             jit_compile=self._jit_compile,
         )
         concrete.described = self._described(plain)
+        if self._traces == 1 and self._jit_compile:
+            self._check_the_compiler()
         if self._traces == MANY_TRACES:
             warn_of_retracing(self.__name__, self._traces, self._last, concrete.described)
         self._last = concrete.described
         return concrete
+
+    def _check_the_compiler(self) -> None:
+        from engine.graph.native.machine import why_not  # read where somebody asks for it
+
+        why = why_not()
+        if why:
+            warn_the_caller(
+                f"{self.__name__} was to be compiled (jit_compile=True), but {why}. It runs as NumPy "
+                "operations, one after the other.",
+                UserWarning,
+            )
 
     def pretty_printed_concrete_signatures(self) -> str:
         """The signatures of all graphs made so far."""
@@ -424,10 +437,17 @@ def function(
       autograph: rewrite `if`, `while`, `for`, `and`, `or`, `not` so that tensors can decide; see
         `tf.autograph.to_code`.
       jit_compile: True compiles native kernels at the first call, None (the default) when they pay, False
-        never. Without llvmlite a graph runs as Python source, whatever is asked for.
+        never. Without llvmlite a graph runs as NumPy operations; True then warns. Operations that have no
+        native kernel run as NumPy operations between those that have (TensorFlow refuses such a graph).
       reduce_retracing: after a second shape, trace once for all sizes of the axes that changed.
 
-    Differs from TensorFlow: `experimental_implements`, `experimental_autograph_options`,
+    A function that makes Variables is traced twice at first: once to make them, once as it will run. What they
+    begin with may follow from the arguments of the first call.
+
+    Differs from TensorFlow: 1, 1.0 and True have a graph each; equal objects share one only if they are of a
+    kind that never changes (a range, a TensorShape, a frozen dataclass); with `reduce_retracing` ranks stay
+    apart; arguments beyond an `input_signature` may be given, with a graph for each value; what is printed in
+    loops and branches comes in program order. `experimental_implements`, `experimental_autograph_options`,
     `experimental_attributes` and the old names `experimental_relax_shapes`, `experimental_compile` and
     `experimental_follow_type_hints` are not accepted.
 

@@ -269,13 +269,17 @@ def explanation(name: str, known: Any, traced: list[Any], now: list[Leaf]) -> Ex
 def warn_of_retracing(name: str, count: int, before: list[Leaf], now: list[Leaf]) -> None:
     """Says, once for each function, which argument makes it trace so often."""
     reasons = "\n  ".join(changes(before, now))
+    warn_the_caller(
+        f"{name} was traced {count} times. Tracing costs far more than a call, so that may be slower than "
+        f"no tf.function at all. Since the trace before:\n  {reasons}",
+        RetracingWarning,
+    )
+
+
+def warn_the_caller(text: str, category: type[Warning]) -> None:
+    """Warns at the nearest line outside the engine."""
     frame, level = sys._getframe(1), 2
     inside = str(Path(__file__).parent)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(inside):
         frame, level = frame.f_back, level + 1
-    warnings.warn(
-        f"{name} was traced {count} times. Tracing costs far more than a call, so that may be slower than "
-        f"no tf.function at all. Since the trace before:\n  {reasons}",
-        RetracingWarning,
-        stacklevel=level,
-    )
+    warnings.warn(text, category, stacklevel=level)

@@ -211,3 +211,40 @@ def test_a_variable_may_begin_with_what_the_first_call_brings():
     assert np.allclose(layer(x + 1.0).numpy(), made.numpy() + layer.w.numpy().sum(0), rtol=1e-4)
     with pytest.raises(ValueError, match="known now"):
         Layer.__call__.__get__(layer := Layer()).get_concrete_function(tf.TensorSpec([2, 3]))
+
+
+def test_jit_compile_without_a_compiler_says_so_and_runs(monkeypatch: pytest.MonkeyPatch):
+    from engine.graph.native import machine
+
+    monkeypatch.setattr(machine, "_why", "there is no compiler in this test")
+    f = tf.function(lambda x: tf.exp(x) * x + 1.0, jit_compile=True)
+    with pytest.warns(UserWarning, match="jit_compile=True.*no compiler in this test") as caught:
+        assert f(tf.constant([0.0])).numpy().tolist() == [1.0]
+    assert caught[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert f(tf.constant([0.0, 0.0])).numpy().tolist() == [1.0, 1.0]  # told once
+        for setting in (None, False):
+            g = tf.function(lambda x: tf.exp(x) * x + 1.0, jit_compile=setting)
+            assert g(tf.constant([0.0])).numpy().tolist() == [1.0]
+
+
+@pytest.mark.parametrize("setting", [None, True, False])
+def test_jit_compile_changes_no_number(setting: bool | None):
+    class Step:
+        def __init__(self) -> None:
+            self.w = tf.Variable([0.5, -1.0])
+
+        @tf.function(jit_compile=setting)
+        def __call__(self, x: Any) -> Any:
+            y = tf.tanh(x * self.w) + tf.sqrt(tf.abs(x)) * 2.0
+            self.w.assign_sub(0.1 * y)
+            return y
+
+    step, w = Step(), np.array([0.5, -1.0], np.float32)
+    for k in range(5):
+        x = np.array([0.3, -0.2], np.float32) * k
+        y = np.tanh(x * w) + np.sqrt(np.abs(x)) * 2.0
+        assert np.allclose(step(tf.constant(x)).numpy(), y, rtol=1e-5)
+        w = w - 0.1 * y
+        assert np.allclose(step.w.numpy(), w, rtol=1e-5)
