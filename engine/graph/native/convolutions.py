@@ -202,10 +202,10 @@ class Convolution:
 
 
 def convolve(
-    w: Team, batch: int, axes: tuple[Axis, Axis], turned: bool, sizes: tuple[int, int], target: str
+    w: Team, batch: int, axes: tuple[Axis, Axis], turned: bool, sizes: Sequence[int], target: str
 ) -> bool:
     """Writes the lines of a Convolution; sizes: channels taken and made. False where it cannot."""
-    convolution = Convolution(w, axes, turned, *sizes)
+    convolution = Convolution(w, axes, turned, sizes[0], sizes[1])
     if convolution.possible:
         convolution.write(batch, target)
     return convolution.possible

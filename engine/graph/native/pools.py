@@ -12,12 +12,12 @@ from math import prod
 from engine.graph.native.sliding import Axis
 from engine.graph.native.vectors import Index, Vectors
 
-MOST_TAPS = 400  # elements of windows written out, over all kinds of windows; see `_kinds`
+MOST_TAPS = 400  # elements of windows written out, over all kinds of windows; see `kinds_of`
 
 Kind = tuple[int, int, list[int]]  # windows from .. to have these elements inside the axis
 
 
-def _kinds(axis: Axis) -> list[Kind]:
+def kinds_of(axis: Axis) -> list[Kind]:
     """Windows that follow one another and have the same elements inside: at the edges there are fewer."""
     kinds: list[Kind] = []
     for window in range(axis.count):
@@ -29,7 +29,7 @@ def _kinds(axis: Axis) -> list[Kind]:
     return kinds
 
 
-def _readers(axis: Axis) -> list[Kind]:
+def readers_of(axis: Axis) -> list[Kind]:
     """Places that follow one another by whole strides and lie in the same elements of windows."""
     found: list[Kind] = []
     for phase in range(min(axis.stride, axis.size)):
@@ -55,7 +55,7 @@ def covered(axes: tuple[Axis, Axis]) -> bool:
     )
 
 
-def _few(axes: tuple[Axis, Axis], kinds: Callable[[Axis], list[Kind]]) -> bool:
+def few(axes: tuple[Axis, Axis], kinds: Callable[[Axis], list[Kind]]) -> bool:
     return prod(sum(len(taps) for _, _, taps in kinds(axis)) for axis in axes) <= MOST_TAPS
 
 
@@ -70,14 +70,14 @@ def largest(w: Vectors, batch: int, axes: tuple[Axis, Axis], channels: int, targ
     """Writes the lines: the largest element of each window of %a0; NaN where there is one."""
     rows, columns = axes
     # A window without any element inside (of padding alone) is for NumPy's kernel.
-    if not _few(axes, _kinds) or any(not taps for axis in axes for _, _, taps in _kinds(axis)):
+    if not few(axes, kinds_of) or any(not taps for axis in axes for _, _, taps in kinds_of(axis)):
         return False
     with w.turns(batch) as n:
         image = w.at("%a0", n * (rows.size * columns.size * channels))
         result = w.at(target, n * (rows.count * columns.count * channels))
-        for i, down in _forwards(w, _kinds(rows)):
-            for j, across in _forwards(w, _kinds(columns)):
-                start = _window(w, image, axes, channels, i, j)
+        for i, down in forwards(w, kinds_of(rows)):
+            for j, across in forwards(w, kinds_of(columns)):
+                start = window_at(w, image, axes, channels, i, j)
                 to = w.at(result, i * (columns.count * channels), j * channels)
                 for part, lanes in w.run(channels):
                     best = ""
@@ -99,10 +99,10 @@ def hand_back(w: Vectors, batch: int, axes: tuple[Axis, Axis], channels: int, ta
     the order in which NumPy's kernel adds.
     """
     rows, columns = axes
-    if not _few(axes, _kinds):
+    if not few(axes, kinds_of):
         return False
     apart, whole = all(map(_apart, axes)), covered(axes)
-    passes = _forwards if apart else _backwards
+    passes = forwards if apart else _backwards
     size = rows.size * columns.size * channels
     with w.turns(batch) as n:
         image, result = w.at("%a1", n * size), w.at(target, n * size)
@@ -110,10 +110,10 @@ def hand_back(w: Vectors, batch: int, axes: tuple[Axis, Axis], channels: int, ta
         given, best = w.at("%a0", behind), w.at("%a2", behind)
         if not whole:
             w.clear(result, size)
-        for i, down in passes(w, _kinds(rows)):
-            for j, across in passes(w, _kinds(columns)):
-                start = _window(w, image, axes, channels, i, j)
-                to = _window(w, result, axes, channels, i, j)
+        for i, down in passes(w, kinds_of(rows)):
+            for j, across in passes(w, kinds_of(columns)):
+                start = window_at(w, image, axes, channels, i, j)
+                to = window_at(w, result, axes, channels, i, j)
                 window = (i * (columns.count * channels), j * channels)
                 for part, lanes in w.run(channels):
                     dy = w.fetch(w.at(given, *window, part), lanes)
@@ -134,13 +134,13 @@ def hand_back(w: Vectors, batch: int, axes: tuple[Axis, Axis], channels: int, ta
     return True
 
 
-def _forwards(w: Vectors, kinds: list[Kind]) -> Iterator[tuple[Index, list[int]]]:
+def forwards(w: Vectors, kinds: list[Kind]) -> Iterator[tuple[Index, list[int]]]:
     for first, end, taps in kinds:
         with w.turns(end - first) as step:
             yield step + first, taps
 
 
-def _window(
+def window_at(
     w: Vectors, image: str, axes: tuple[Axis, Axis], channels: int, i: Index, j: Index
 ) -> str:
     """Where window (i, j) starts in an image; it may be in the padding."""
@@ -177,7 +177,7 @@ def _in_order(axis: Axis, taps: list[int]) -> list[int]:
 
 
 def _common(axis: Axis) -> set[int]:
-    return set.intersection(*(set(taps) for _, _, taps in _kinds(axis)))
+    return set.intersection(*(set(taps) for _, _, taps in kinds_of(axis)))
 
 
 def sum_windows(
@@ -185,14 +185,14 @@ def sum_windows(
 ) -> bool:
     """Writes the lines: the sum or the mean of each window of %a0."""
     rows, columns = axes
-    if not _few(axes, _kinds) or any(not _common(axis) for axis in axes):
+    if not few(axes, kinds_of) or any(not _common(axis) for axis in axes):
         return False
     with w.turns(batch) as n:
         image = w.at("%a0", n * (rows.size * columns.size * channels))
         result = w.at(target, n * (rows.count * columns.count * channels))
-        for i, down in _forwards(w, _kinds(rows)):
-            for j, across in _forwards(w, _kinds(columns)):
-                start = _window(w, image, axes, channels, i, j)
+        for i, down in forwards(w, kinds_of(rows)):
+            for j, across in forwards(w, kinds_of(columns)):
+                start = window_at(w, image, axes, channels, i, j)
                 to = w.at(result, i * (columns.count * channels), j * channels)
                 for part, lanes in w.run(channels):
                     total = ""
@@ -214,7 +214,7 @@ def spread(
 ) -> bool:
     """Writes the lines: each element gets the sum of %a0, or of its shares, over the windows it is in."""
     rows, columns = axes
-    if not _few(axes, _readers) or rows.count * columns.count > 1 << 16:
+    if not few(axes, readers_of) or rows.count * columns.count > 1 << 16:
         return False
     shares = ""
     if mean:
@@ -231,16 +231,16 @@ def spread(
     with w.turns(batch) as n:
         result = w.at(target, n * (rows.size * columns.size * channels))
         given = w.at("%a0", n * (rows.count * row))
-        for i, from_row, down in _places(w, rows):
-            for j, from_column, across in _places(w, columns):
+        for i, from_row, down in places_of(w, rows):
+            for j, from_column, across in places_of(w, columns):
                 to = w.at(result, i * (columns.size * channels), j * channels)
                 start = w.at(given, from_row * row, from_column * channels)
                 share = w.at(shares, from_row * columns.count, from_column) if mean else ""
                 for part, lanes in w.run(channels):
                     total = above and w.zero(lanes)
-                    for a in down:
+                    for _, a in down:
                         line = left and w.zero(lanes)
-                        for b in across:
+                        for _, b in across:
                             x = w.fetch(w.at(start, a * row + b * channels, part), lanes)
                             if mean:
                                 factor = w.fetch(w.at(share, a * columns.count + b))
@@ -252,10 +252,14 @@ def spread(
     return True
 
 
-def _places(w: Vectors, axis: Axis) -> Iterator[tuple[Index, Index, list[int]]]:
-    """Loops over the places of an axis: (place, a window, the windows it is in, counted from that one)."""
-    for first, end, taps in _readers(axis):
-        windows = [window for tap in taps if (window := axis.window_at(first, tap)) is not None]
+def places_of(w: Vectors, axis: Axis) -> Iterator[tuple[Index, Index, list[tuple[int, int]]]]:
+    """Loops over the places of an axis: (place, a window, the windows it is in).
+
+    Each of the last is (which of its elements the place is, how far it is from that one window).
+    """
+    for first, end, taps in readers_of(axis):
+        windows = [axis.window_at(first, tap) or 0 for tap in taps]
         base = windows[0] if windows else 0
+        found = [(tap, window - base) for tap, window in zip(taps, windows, strict=True)]
         with w.turns((end - first) // axis.stride) as step:
-            yield step * axis.stride + first, step + base, [window - base for window in windows]
+            yield step * axis.stride + first, step + base, found

@@ -179,6 +179,14 @@ class Vectors(Writer):
             f"shufflevector {kind} {one}, {kind} poison, <{lanes} x i32> zeroinitializer"
         )
 
+    def add_product(self, total: str, a: str, b: str, lanes: int) -> None:
+        """Adds a * b to a running total."""
+        kind = self.kind(lanes)
+        name = f"llvm.fmuladd.{'' if lanes == 1 else f'v{lanes}'}f{8 * SIZE[self.dtype]}"
+        self._declared[name] = f"declare {kind} @{name}({kind}, {kind}, {kind})"
+        given = ", ".join(f"{kind} {term}" for term in (a, b, self.get_total(total, lanes)))
+        self.set_total(self.new(f"call {kind} @{name}({given})"), total, lanes)
+
     def add_products(
         self, totals: Sequence[str], number: str, factors: Sequence[tuple[str, int]]
     ) -> None:
@@ -187,12 +195,7 @@ class Vectors(Writer):
         for total, (factor, lanes) in zip(totals, factors, strict=True):
             if lanes not in wide:
                 wide[lanes] = self.spread(number, lanes)
-            kind = self.kind(lanes)
-            name = f"llvm.fmuladd.{'' if lanes == 1 else f'v{lanes}'}f{8 * SIZE[self.dtype]}"
-            terms = [wide[lanes], factor, self.get_total(total, lanes)]
-            given = ", ".join(f"{kind} {term}" for term in terms)
-            self._declared[name] = f"declare {kind} @{name}({kind}, {kind}, {kind})"
-            self.set_total(self.new(f"call {kind} @{name}({given})"), total, lanes)
+            self.add_product(total, wide[lanes], factor, lanes)
 
     def two(self, instruction: str, a: str, b: str, lanes: int) -> str:
         """An instruction on two vectors, such as 'fadd' or 'fcmp olt'."""

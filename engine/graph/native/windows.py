@@ -2,7 +2,7 @@
 
 Each entry gets the specs of the inputs, the attributes and the spec of the output, and returns the text of
 `work(inputs..., output)`, or None where NumPy's kernel has to do: sizes that are not known, dtypes other than
-float32 and float64, three spatial axes, groups of channels, and what NumPy is faster at.
+float32 and float64, three spatial axes, groups of several channels or filters, and what NumPy is faster at.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 
 from engine.graph.native import pools
 from engine.graph.native.convolutions import convolve
+from engine.graph.native.depthwise import depthwise, depthwise_filter, depthwise_input
 from engine.graph.native.filters import FilterSums
 from engine.graph.native.sliding import Axis, axes_of, known
 from engine.graph.native.threads import Team
@@ -31,12 +32,9 @@ Sizes = tuple[int, ...]
 FEWEST = 4  # channels to be made; with fewer, most lanes of a register would be idle, and NumPy is faster
 
 
-def _plan(x: Sizes, filters: Sizes, how: Attrs) -> tuple[int, tuple[Axis, Axis]] | None:
-    """The number of examples and the axes; None where there is no kernel."""
+def _axes(x: Sizes, filters: Sizes, how: Attrs) -> tuple[Axis, Axis] | None:
     axes = axes_of(x[1:-1], filters[:-2], how)
-    if axes is None or x[-1] != filters[-2] or min(axis.before for axis in axes) < 0:
-        return None
-    return x[0], axes
+    return axes if axes and min(axis.before for axis in axes) >= 0 else None
 
 
 def _is_product(axes: tuple[Axis, Axis]) -> bool:
@@ -44,38 +42,51 @@ def _is_product(axes: tuple[Axis, Axis]) -> bool:
     return all((a.window, a.stride, a.before, a.count) == (1, 1, 0, a.size) for a in axes)
 
 
+def _is_depthwise(x: Sizes, filters: Sizes) -> bool:
+    """Whether each channel is seen by one filter, and that by no other channel."""
+    return filters[-2:] == (1, x[-1]) and x[-1] >= FEWEST
+
+
 def conv(inputs: Specs, how: Attrs, output: TensorSpec) -> str | None:
     """`work(x, w, y)`."""
     sizes = known(*inputs, output)
-    plan = sizes and _plan(sizes[0], sizes[1], how)
-    if not sizes or not plan or _is_product(plan[1]) or sizes[1][-1] < FEWEST:
+    axes = sizes and _axes(sizes[0], sizes[1], how)
+    if not sizes or not axes:
         return None
-    w = Team(3, output.dtype)
-    channels, filters = sizes[1][-2:]
-    return w.text() if convolve(w, *plan, False, (channels, filters), "%a2") else None
+    (x, filters, _), w = sizes, Team(3, output.dtype)
+    if _is_depthwise(x, filters):
+        return w.text() if depthwise(w, x[0], axes, x[-1], "%a2") else None
+    if x[-1] != filters[-2] or _is_product(axes) or filters[-1] < FEWEST:
+        return None
+    return w.text() if convolve(w, x[0], axes, False, filters[-2:], "%a2") else None
 
 
 def conv_backprop_input(inputs: Specs, how: Attrs, output: TensorSpec) -> str | None:
     """`work(dy, w, like, dx)`."""
     sizes = known(*inputs, output)
-    plan = sizes and _plan(sizes[3], sizes[1], how)
-    if not sizes or not plan or _is_product(plan[1]) or sizes[1][-2] < FEWEST:
+    axes = sizes and _axes(sizes[3], sizes[1], how)
+    if not sizes or not axes:
         return None
-    w = Team(4, output.dtype)
-    channels, filters = sizes[1][-2:]
-    return w.text() if convolve(w, *plan, True, (filters, channels), "%a3") else None
+    (_, filters, _, x), w = sizes, Team(4, output.dtype)
+    if _is_depthwise(x, filters):
+        return w.text() if depthwise_input(w, x[0], axes, x[-1], "%a3") else None
+    if x[-1] != filters[-2] or _is_product(axes) or x[-1] < FEWEST:
+        return None
+    return w.text() if convolve(w, x[0], axes, True, filters[:-3:-1], "%a3") else None
 
 
 def conv_backprop_filter(inputs: Specs, how: Attrs, output: TensorSpec) -> str | None:
     """`work(x, dy, like, dw)`."""
     sizes = known(*inputs, output)
-    plan = sizes and _plan(sizes[0], sizes[3], how)
-    if not sizes or not plan or sizes[3][-1] < FEWEST:
+    axes = sizes and _axes(sizes[0], sizes[3], how)
+    if not sizes or not axes:
         return None
-    w = Team(4, output.dtype)
-    channels, filters = sizes[3][-2:]
-    batch, axes = plan
-    FilterSums(w, axes, channels, filters).write(batch, "%a3")
+    (x, _, _, filters), w = sizes, Team(4, output.dtype)
+    if _is_depthwise(x, filters):
+        return w.text() if depthwise_filter(w, x[0], axes, x[-1], "%a3") else None
+    if x[-1] != filters[-2] or filters[-1] < FEWEST:
+        return None
+    FilterSums(w, axes, *filters[-2:]).write(x[0], "%a3")
     return w.text()
 
 
