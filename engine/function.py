@@ -441,8 +441,8 @@ def function(
         native kernel run as NumPy operations between those that have (TensorFlow refuses such a graph).
       reduce_retracing: after a second shape, trace once for all sizes of the axes that changed.
 
-    A function that makes Variables is traced twice at first: once to make them, once as it will run. What they
-    begin with may follow from the arguments of the first call.
+    A function that makes Variables is traced twice at first: once to make them, once as it will run. What
+    they begin with may follow from the arguments of the first call.
 
     Differs from TensorFlow: 1, 1.0 and True have a graph each; equal objects share one only if they are of a
     kind that never changes (a range, a TensorShape, a frozen dataclass); with `reduce_retracing` ranks stay

@@ -65,7 +65,7 @@ def _definition(code: types.CodeType) -> ast.FunctionDef | None:
     return node
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=8)
 def _lambdas_in(text: str) -> list[ast.Lambda]:
     return [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Lambda)]
 
