@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 import copy
+import dis
 import functools
 import inspect
+import linecache
 import site
 import sysconfig
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -46,28 +48,55 @@ _done: set[types.CodeType] = set()
 
 def _definition(code: types.CodeType) -> ast.FunctionDef | None:
     """The definition in the source text, with the places of the file; None without a text."""
+    lines = _lines_of(code)
     if code.co_name == "<lambda>":
-        return _lambda_definition(code)
-    try:
-        text = inspect.getsource(code)
-        inside = text[
-            :1
-        ].isspace()  # dedented, texts over several lines would not be what they were
-        tree = ast.parse("if 1:\n" + text if inside else text)
-    except (OSError, TypeError, SyntaxError):
-        return None
-    body = tree.body[0].body if inside else tree.body  # type: ignore[attr-defined]
-    node = body[0] if body else None
-    if not isinstance(node, ast.FunctionDef) or node.name != code.co_name:
-        return None
-    ast.increment_lineno(node, code.co_firstlineno - 1 - inside)
-    node.decorator_list = []
-    return node
+        return _lambda_definition(code, lines)
+    first = code.co_firstlineno
+    inside = "".join(lines[first - 1 : first])[:1].isspace()
+    for text in _blocks(lines[first - 1 :]):
+        try:  # not dedented: texts over several lines would not be what they were
+            tree = ast.parse("if 1:\n" + text if inside else text)
+        except SyntaxError:  # cut off in the middle of something
+            continue
+        node: Any = tree.body[0].body[0] if inside else tree.body[0]  # type: ignore[attr-defined]
+        if not isinstance(node, ast.FunctionDef) or node.name != code.co_name:
+            return None
+        ast.increment_lineno(node, first - 1 - inside)
+        node.decorator_list = []
+        return node
+    return None
+
+
+def _lines_of(code: types.CodeType) -> list[str]:
+    """The file a function was written in. `inspect.getsource` would ask all modules whether it is theirs."""
+    linecache.checkcache(code.co_filename)
+    return linecache.getlines(code.co_filename)
+
+
+def _blocks(lines: list[str]) -> Iterator[str]:
+    """Where a definition may end: before a line that is indented no deeper than its first, and at the end."""
+    margin = len(lines[0]) - len(lines[0].lstrip()) if lines else 0
+    for number, line in enumerate(lines[1:], 1):
+        text = line.lstrip()
+        if text and not text.startswith("#") and len(line) - len(text) <= margin:
+            yield "".join(lines[:number])
+    if lines:
+        yield "".join(lines)
 
 
 @functools.lru_cache(maxsize=8)
 def _lambdas_in(text: str) -> list[ast.Lambda]:
-    return [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Lambda)]
+    try:
+        return [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Lambda)]
+    except SyntaxError:
+        return []
+
+
+_DECIDES = {
+    number
+    for name, number in dis.opmap.items()
+    if name.startswith(("CALL", "FOR", "UNARY_NOT")) or "JUMP" in name
+}
 
 
 def _start(node: Any) -> tuple[int, int]:
@@ -78,13 +107,11 @@ def _end(node: Any) -> tuple[int, int]:
     return node.end_lineno, node.end_col_offset
 
 
-def _lambda_definition(code: types.CodeType) -> ast.FunctionDef | None:
+def _lambda_definition(code: types.CodeType, lines: list[str]) -> ast.FunctionDef | None:
     """A lambda as a definition. Several may stand in a line: Python keeps the columns of their code."""
-    try:
-        lines, _ = inspect.findsource(code)
-        lambdas = _lambdas_in("".join(lines))
-    except (OSError, TypeError, SyntaxError):
-        return None
+    if _DECIDES.isdisjoint(code.co_code[::2]):
+        return None  # it computes, and no more: the file need not be read
+    lambdas = _lambdas_in("".join(lines))
     spans = [p for p in code.co_positions() if None not in p and p[3]]
     found = [
         node
