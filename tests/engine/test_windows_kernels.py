@@ -339,8 +339,8 @@ def test_nothing_else_is_computed_in_place():
 # --- threads ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("count", [2, 3, 16])
-@pytest.mark.parametrize(("x", "w", "how"), CONVOLUTIONS, ids=str)
+@pytest.mark.parametrize("count", [2, 16])
+@pytest.mark.parametrize(("x", "w", "how"), CONVOLUTIONS[::2], ids=str)
 def test_several_threads_compute_the_same(
     x: Any, w: Any, how: Any, count: int, monkeypatch: pytest.MonkeyPatch
 ):
