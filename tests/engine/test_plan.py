@@ -139,6 +139,20 @@ def test_a_kernel_does_not_write_over_what_a_view_still_shows(view: Any):
     np.testing.assert_allclose(native(f)(x).numpy(), f(x).numpy(), rtol=1e-4)
 
 
+def test_a_kernel_does_not_write_over_what_it_reads_again():
+    """z could take the place of y, if the loops that make w did not need y once more."""
+
+    def f(x: Any) -> Any:
+        y = tf.exp(x * 0.1) + 1.0
+        z = y * 0.5 + tf.sin(y)
+        w = y * tf.reduce_max(z, axis=0) + 1.0
+        return tf.linalg.matmul(z, w)
+
+    x = tf.constant(SQUARE)
+    assert source(native(f), x).count("fused_") == 2
+    np.testing.assert_allclose(native(f)(x).numpy(), f(x).numpy(), rtol=1e-4)
+
+
 def test_arguments_are_never_written_to():
     @native
     def f(x: Any) -> Any:
@@ -285,7 +299,10 @@ def arbitrary(picks: list[list[int]]) -> Any:
         values = [x]
         for kind, i, j in picks:
             a, b = values[i % len(values)], values[j % len(values)]
-            values.append([a + b, a * 3.0 - b, tf.sin(a), tf.matmul(a, b)][kind % 4])
+            large = tf.concat([a, b], 0) * 2.0
+            few = tf.reduce_sum(a, axis=0) * 0.5
+            made = [a + b, a * 3.0 - b, tf.sin(a), tf.matmul(a, b), large[2:6], b - few]
+            values.append(made[kind % 6])
         return values[-1]
 
     return f

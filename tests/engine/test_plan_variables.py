@@ -128,6 +128,49 @@ def test_the_old_value_may_be_used_and_returned():
         np.testing.assert_array_equal(new.numpy(), state)
 
 
+@pytest.mark.parametrize(
+    "later",
+    [
+        lambda old, x: tf.sin(x) * old * 2.0 + 1.0,
+        lambda old, x: tf.reverse(old, [0]) * 2.0 - tf.sin(x),
+        lambda old, x: tf.concat([old[:5], tf.sin(x)], 0),
+        lambda old, x: tf.cos(tf.sin(tf.reshape(old, [2, -1]))),
+    ],
+)
+def test_the_old_value_may_be_needed_after_the_update(later: Any):
+    """The kernel with the update runs first, and what waits for the sine reads the old value then."""
+    v = tf.Variable(X)
+
+    @native
+    def f(x: Any) -> Any:
+        old = v.read_value()
+        v.assign(v * 0.5 + x)
+        return later(old, x)
+
+    state = X
+    for _ in range(4):
+        expected = later(tf.constant(state), tf.constant(X)).numpy()
+        np.testing.assert_allclose(f(tf.constant(X)).numpy(), expected, rtol=1e-5, atol=1e-6)
+        state = state * np.float32(0.5) + X
+        np.testing.assert_array_equal(v.numpy(), state)
+
+
+def test_a_variable_in_another_layout():
+    v = tf.Variable(np.ones((50, 60), np.float32))
+
+    @native
+    def f(x: Any) -> Any:
+        v.assign(v * 0.5 + x)
+
+    turned = np.random.default_rng(9).normal(size=(60, 50)).astype(np.float32)
+    v.assign(tf.transpose(tf.constant(turned)))
+    state = turned.T
+    for _ in range(3):
+        f(tf.ones((50, 60)))
+        state = state * np.float32(0.5) + 1
+        np.testing.assert_array_equal(v.numpy(), state)
+
+
 def test_a_variable_assigned_to_another_is_not_changed_with_it():
     v, w = tf.Variable(X), tf.Variable(np.zeros(SIZE, np.float32))
 
