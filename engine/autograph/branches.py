@@ -46,7 +46,7 @@ def _choose(
     plan: list[Any] = []
     for name, a, b in zip(names, one.result, other.result, strict=True):
         if name not in after:
-            plan.append(a if a is b else Undefined(name))
+            plan.append(Undefined(name))
             continue
         if name == "ag__value" and isinstance(a, Undefined) != isinstance(b, Undefined):
             # Only the side that returned is ever read; the other needs something of the same shape.
