@@ -19,7 +19,7 @@ from engine.dtypes import bfloat16, float32, float64, int32, int64
 from engine.errors import OpError
 from engine.graph.graph import CONSTANT, PLACEHOLDER, VARIABLE, Graph, Node
 from engine.graph.native.loops import VIEWS
-from engine.graph.plan import NOTHING, Writes, plan_buffers, reuse, size_of
+from engine.graph.plan import NOTHING, Writes, another, plan_buffers, reuse, size_of
 from engine.graph.scalar_text import numpy_text
 from engine.tensor import Tensor
 
@@ -213,28 +213,36 @@ class _Text:
 
     def _kernel(self, node: Node, kernel: Compiled, arguments: list[str], note: str) -> None:
         assert self.plan is not None
-        for number in node.outputs:
-            if number not in self.plan.slots:
-                self._new_array(node, kernel, number)
+        fresh = [number for number in node.outputs if number not in self.plan.slots]
+        reused = [number for number in fresh if self._new_array(node, kernel, number)]
         title = f"{node.name}" if node.op == "fused" else f"{node.op}_{node.outputs[0]}"
         self.names[title] = kernel.call
         arguments += map(self.name, node.outputs)
         if kernel.scratch:
             arguments.append(f"s{node.outputs[0]}")
-        self.lines.append(f"{title}({', '.join(arguments)}){note}")
+        call = f"{title}({', '.join(arguments)})"
+        if reused:  # it refuses where somebody has come to hold the array of a Variable meanwhile
+            self.names["another"] = another
+            others = "; ".join(f"v{number} = another(v{number})" for number in reused)
+            call = f"if not {call}: {others}; {call}"
+        self.lines.append(f"{call}{note}")
         self.written[len(self.lines) + 1] = node
 
-    def _new_array(self, node: Node, kernel: Compiled, number: int) -> None:
-        """An array for a value that leaves the graph: the Variable's own, if its old value is not needed."""
+    def _new_array(self, node: Node, kernel: Compiled, number: int) -> bool:
+        """An array for a value that leaves the graph: the Variable's own, if its old value is not needed.
+
+        Returns whether it may be that one.
+        """
         spec: Any = self.graph.specs[number]
         variable = self._variable_to_overwrite(node, kernel, number)
         if variable is not None:
             self.names["reuse"] = reuse
             self.lines.append(f"v{number} = reuse(v{variable})")
-            return
+            return True
         self.names["empty"] = np.empty
         self.names[spec.dtype.name] = spec.dtype.as_numpy_dtype
         self.lines.append(f"v{number} = empty({tuple(spec.dims)}, {spec.dtype.name})")
+        return False
 
     def _variable_to_overwrite(self, node: Node, kernel: Compiled, number: int) -> int | None:
         graph = self.graph

@@ -177,6 +177,11 @@ def reuse(array: Any) -> Any:
     return np.empty(array.shape, array.dtype)
 
 
+def another(array: Any) -> Any:
+    """A new array of the same kind."""
+    return np.empty(array.shape, array.dtype)
+
+
 def _count(array: Any) -> int:
     return getrefcount(array)
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from engine import devices
 from engine.graph.codegen import compile_source
-from engine.graph.graph import Graph, Node
+from engine.graph.graph import VARIABLE, Graph, Node
 from engine.graph.native import machine, windows
 from engine.graph.native.kernel import write_kernel
 from engine.graph.native.loops import REDUCTIONS, VIEWS
@@ -124,7 +124,13 @@ def _fused_kernel(graph: Graph, node: Node) -> NativeCode:
     if kernel.scratch:
         dtypes.append(machine.BYTES)
     writes = len(kernel.writes) + bool(kernel.scratch)
-    native = machine.build(kernel.text, dtypes, writes, node.name, kernel.turns, single)
+    # What may be written over the old value of a Variable; `codegen` decides whether it is.
+    old = {id(n.payload): n.outputs[0] for n in graph.nodes if n.op == VARIABLE}
+    updated = {n for v, n in graph.updates if old.get(id(v)) in kernel.in_place.get(n, ())}
+    owned = [len(kernel.reads) + k for k, n in enumerate(kernel.writes) if n in updated]
+    native = machine.build(
+        kernel.text, dtypes, writes, node.name, kernel.turns, single, owned=owned
+    )
     return NativeCode(
         node.name, native.call, native.source, native.optimized, kernel.scratch, kernel.in_place
     )

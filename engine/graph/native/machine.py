@@ -12,7 +12,7 @@ import functools
 import importlib.util
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -40,6 +40,7 @@ class _Machine:
         self.processor = llvm.get_host_cpu_name()
         self.features = llvm.get_host_cpu_features().flatten()
         self.lock = threading.Lock()
+        self._holders = 0
 
     def compile(self, text: str, name: str, vectorize: bool, many: bool) -> tuple[Any, int, str]:
         """What keeps the code alive, the address of the function `name`, and the module as LLVM left it."""
@@ -72,6 +73,46 @@ class _Machine:
             engine = self.llvm.create_mcjit_compiler(module, target)
             engine.finalize_object()
             return engine, engine.get_function_address(name), optimized
+
+    def holders(self) -> int:
+        """How many references a builtin finds on an array that is a Variable's, and its input and output."""
+        if not self._holders:
+            number = _address("PyLong_FromLong")
+            text = f"""define ptr @count(ptr %self, ptr %objects, i64 %n) {{
+                %object = load ptr, ptr %objects
+                %count = load i32, ptr %object
+                %wide = zext i32 %count to i64
+                %make = inttoptr i64 {number} to ptr
+                %result = call ptr %make(i64 %wide)
+                ret ptr %result
+            }}"""
+            engine, address, _ = self.compile(text, "count", False, False)
+            method = _Method(b"count", address, _FASTCALL, None)
+            count = _builtin(method, None)
+            self._holders = _as_generated_code_calls(count)
+            del count, engine
+        return self._holders
+
+
+class _Variable:
+    def __init__(self) -> None:
+        self._array = np.empty(1)
+
+
+def _as_generated_code_calls(kernel: Callable[..., Any]) -> int:
+    variable = _Variable()
+    v1 = variable._array
+    v2 = v1
+    return int(kernel(v1, v2))
+
+
+def _builtin(method: Any, held: Any) -> Callable[..., Any]:
+    """A builtin from a PyMethodDef, which has to live as long; `held` is what it gets as `self`."""
+    make = ctypes.pythonapi.PyCFunction_NewEx
+    make.restype = ctypes.py_object
+    make.argtypes = [ctypes.c_void_p, ctypes.py_object, ctypes.py_object]
+    builtin: Callable[..., Any] = make(ctypes.addressof(method), held, None)
+    return builtin
 
 
 _machine: _Machine | None = None
@@ -141,7 +182,7 @@ class Native:
 
 def build(
     work: str, dtypes: Sequence[DType], writes: int, name: str, elements: int = 0,
-    scalars: Sequence[int] = (), vectorize: bool = True,
+    scalars: Sequence[int] = (), vectorize: bool = True, owned: Sequence[int] = (),
 ) -> Native:  # fmt: skip
     """Compiles a function `work(ptr, ...)` and returns a builtin that takes as many arrays.
 
@@ -153,6 +194,9 @@ def build(
       elements: how much work it is; above RELEASE_ABOVE other Python threads run meanwhile.
       scalars: positions that may also hold a NumPy scalar.
       vectorize: whether LLVM should look for loops it can run several turns of at once.
+      owned: positions of outputs that may be the array of a Variable. The builtin returns False, and has done
+        nothing, when somebody else holds that array by then. As it keeps Python's lock from the question to
+        the last element, nobody sees an array change that he has read.
 
     Raises:
       RuntimeError: where `why_not()` says why.
@@ -168,6 +212,8 @@ def build(
         """The same call with arrays that the door lets in; what was written is copied back."""
         if len(arrays) != count:
             raise TypeError(f"{name} takes {count} arrays, not {len(arrays)}.")
+        if any(arrays[k] is given for k in owned for given in arrays[: count - writes]):
+            return False  # only the door can tell who else holds it
         fit = [
             np.require(a, d.as_numpy_dtype, ["C", "A", "E"])
             for a, d in zip(arrays, dtypes, strict=True)
@@ -181,13 +227,12 @@ def build(
                 arrays[k][...] = fit[k]
         return True
 
-    text = work + _door("door", "@work", dtypes, writes, elements > RELEASE_ABOVE, scalars)
+    release = elements > RELEASE_ABOVE and not owned
+    holders = {k: _machine.holders() for k in owned}
+    text = work + _door("door", "@work", dtypes, writes, release, scalars, holders)
     engine, address, optimized = _machine.compile(text, "door", vectorize, elements > RELEASE_ABOVE)
     method = _Method(name.encode(), address, _FASTCALL, None)
-    make = ctypes.pythonapi.PyCFunction_NewEx
-    make.restype = ctypes.py_object
-    make.argtypes = [ctypes.c_void_p, ctypes.py_object, ctypes.py_object]
-    door = make(ctypes.addressof(method), slow, None)
+    door = _builtin(method, slow)
     held += [door, method, engine]
     return Native(door, work, optimized)
 
@@ -197,7 +242,8 @@ def _address(function: str) -> int:
 
 
 def _door(
-    symbol: str, work: str, dtypes: Sequence[DType], writes: int, release: bool, scalars: Sequence[int]
+    symbol: str, work: str, dtypes: Sequence[DType], writes: int, release: bool, scalars: Sequence[int],
+    holders: Mapping[int, int],
 ) -> str:  # fmt: skip
     """The text of the builtin: checks each object, takes its address, calls `work`."""
     lines = [f"define ptr @{symbol}(ptr %self, ptr %objects, i64 %count) {{", "start:"]
@@ -234,8 +280,22 @@ def _door(
             lines.append("  br label %slow")
         cases = f"[ %data{k}, %array{k} ]" + (f", [ %value{k}, %other{k} ]" if k in scalars else "")
         lines += [f"good{k}:", f"  %d{k} = phi ptr {cases}"]
-        lines.append(f"  br label %{'run' if k == len(dtypes) - 1 else f'check{k + 1}'}")
-    lines.append("run:")
+        lines.append(f"  br label %{'asked' if k == len(dtypes) - 1 else f'check{k + 1}'}")
+    lines.append("asked:")
+    for k, most in holders.items():  # an output that is an input as well: how many hold it?
+        reads = len(dtypes) - writes
+        same = [f"%same{k}_{j}" for j in range(reads)]
+        lines += [f"  {name} = icmp eq ptr %o{k}, %o{j}" for j, name in enumerate(same)]
+        lines.append(f"  %any{k}_0 = or i1 false, {same[0]}")
+        lines += [f"  %any{k}_{j} = or i1 %any{k}_{j - 1}, {same[j]}" for j in range(1, reads)]
+        lines += [
+            f"  %count{k} = load i32, ptr %o{k}",
+            f"  %many{k} = icmp ugt i32 %count{k}, {most}",
+            f"  %shared{k} = and i1 %any{k}_{reads - 1}, %many{k}",
+            f"  br i1 %shared{k}, label %refuse, label %owned{k}",
+            f"owned{k}:",
+        ]
+    lines += ["  br label %run", "run:"]
     if release:
         lines.append(f"  %save = inttoptr i64 {_address('PyEval_SaveThread')} to ptr")
         lines.append("  %state = call ptr %save()")
@@ -247,6 +307,10 @@ def _door(
         f"  %yes = inttoptr i64 {_address('PyBool_FromLong')} to ptr",
         "  %done = call ptr %yes(i64 1)",
         "  ret ptr %done",
+        "refuse:",
+        f"  %no = inttoptr i64 {_address('PyBool_FromLong')} to ptr",
+        "  %refused = call ptr %no(i64 0)",
+        "  ret ptr %refused",
         "slow:",
         f"  %ask = inttoptr i64 {_address('PyObject_Vectorcall')} to ptr",
         "  %answer = call ptr %ask(ptr %self, ptr %objects, i64 %count, ptr null)",
