@@ -305,10 +305,6 @@ class _Loop:
             unset = isinstance(value, Undefined) and not isinstance(made, Undefined)
             if not unset or name not in self.after:
                 continue
-            if is_place(name):
-                raise ValueError(
-                    f"{name} is assigned in a loop on a tensor and has no value before it. Give it one."
-                )
             self.begin[i] = nest.map_structure(_blank, made)
             self.wide |= {
                 (i, j): leaf.spec.dims
@@ -397,7 +393,7 @@ def _after_step(begin: list[Any], result: list[Any], names: tuple[str, ...]) -> 
             if not (is_value(x) and is_value(y)) and not same(x, y):
                 raise TypeError(
                     f"{label(name)} is {x!r} before a step of a loop on a tensor and {y!r} after it. "
-                    "Only tensors can change from step to step."
+                    "Only tensors can change from step to step: let it begin as one."
                 )
         after.append(leaves_of(value))
     return after

@@ -173,6 +173,19 @@ def test_attributes_and_elements_are_state():
         assert rows[1].numpy() == x
 
 
+def test_an_element_that_only_the_body_makes_is_there_after_the_loop():
+    @tf.function
+    def f(x: Any, n: Any) -> Any:
+        table: dict[str, Any] = {}
+        for i in tf.range(n):
+            table["row"] = x * tf.cast(i, tf.float32)
+        return table["row"]
+
+    assert f(tf.constant(2.0), tf.constant(3)).numpy() == 4.0
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"table\['row'\]: read after a loop"):
+        f(tf.constant(2.0), tf.constant(0))
+
+
 @pytest.mark.parametrize("grows", [False, True])
 def test_a_tensor_array_learns_the_shape_of_its_elements_in_the_loop(grows: bool):
     @tf.function

@@ -71,6 +71,10 @@ DIFFERENT: dict[str, tuple[list[str], str]] = {
         ["/an_index_without_a_start/0"],
         "a name that no step has bound is an error, as it is in Python",
     ),
+    "what_only_the_body_makes": (
+        ["/the_best_so_far/0", "/the_best_so_far/1"],
+        "TensorFlow lets a name that holds None begin as 0, whatever `is None` asks; here that is an error",
+    ),
     "loop_options": (
         ["/at_most_with_break/3"],
         "TensorFlow refuses a loop that becomes one on a tensor after its first step",

@@ -348,3 +348,53 @@ def gradients_of_loops(tf: Any) -> Any:
         return dx, dw, outer.gradient(dx, [x, w])
 
     return seen([inside(tf.constant(1.3), tf.constant(n)) for n in (0, 1, 2, 5)])
+
+
+@program
+def what_only_the_body_makes(tf: Any) -> Any:
+    def an_element(n: Any) -> Any:
+        table = {}
+        for i in tf.range(n):
+            table["row"] = i * 2
+        return table["row"]
+
+    def the_last_loss(n: Any) -> Any:
+        for step in tf.range(n):
+            with tf.GradientTape() as tape:
+                loss = (v - 3.0) ** 2
+            v.assign_sub(0.1 * tape.gradient(loss, v))
+        return loss
+
+    def the_best_so_far(n: Any) -> Any:
+        best = None
+        for i in tf.range(n):
+            candidate = -1 - tf.abs(i - 1)
+            if best is None or candidate > best:
+                best = candidate
+        return best
+
+    def an_import(n: Any) -> Any:
+        from math import pi
+
+        value = pi
+        if n > 1:
+            from math import e
+
+            value = e
+        return value
+
+    def a_function_made_in_the_body(n: Any) -> Any:
+        total = 0
+        for i in tf.range(n):
+
+            def doubled_if_large(k: Any) -> Any:
+                if k > 1:
+                    return k * 2
+                return k
+
+            total += doubled_if_large(i)
+        return total
+
+    v = tf.Variable(0.0)
+    bodies = (an_element, the_last_loss, the_best_so_far, an_import, a_function_made_in_the_body)
+    return {body.__name__: over(tf, body, (1, 4)) for body in bodies}
