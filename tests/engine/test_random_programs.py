@@ -284,6 +284,14 @@ def test_exact_arithmetic_is_the_same_to_the_last_bit_in_native_kernels(program:
 
 @settings(max_examples=NATIVE_COUNT, **SETTINGS)
 @given(programs(SMOOTH), st.integers(0, 10**6))
+@example(  # a view stood before what it looks at, which had moved to a later kernel
+    (
+        (("adam", 0), ("abs", 0), ("expand", 4), ("add", 3, 4)),
+        ((2, 3), (2, 3)),
+        "float32",
+    ),
+    0,
+)
 def test_smooth_functions_are_the_same_in_native_kernels_but_for_rounding(program: Any, seed: int):
     steps, x, y, start = data(program, seed)
     others = [tf.cast(v, "float64" if x.dtype == tf.float32 else "float32") for v in (x, y, start)]
