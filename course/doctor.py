@@ -272,6 +272,17 @@ def check_tools() -> Iterator[Finding]:
         yield note(f"no Chromium ({why}); only the browser tests need it", CHROMIUM_FIX)
 
 
+def check_native() -> Iterator[Finding]:
+    """Whether graphs can become machine code; without it everything runs, more slowly."""
+    from engine.graph.native import machine
+
+    reason = machine.why_not()
+    if reason:
+        yield note(f"no native kernels: {reason}; graphs run on NumPy alone", SETUP)
+    else:
+        yield ok(f"native kernels: llvmlite {metadata.version('llvmlite')}")
+
+
 def check_gpu() -> Iterator[Finding]:
     yield gpu_finding()
 
@@ -294,6 +305,7 @@ CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
     check_write,
     check_nbgrader,
     check_tools,
+    check_native,
     check_gpu,
     check_blas,
 )

@@ -265,3 +265,13 @@ def test_a_pinned_blas_is_remarked(monkeypatch):
 def test_wrong_arguments(capsys):
     assert doctor.main(["--help-me"]) == 2
     assert "usage" in capsys.readouterr().err
+
+
+def test_native_kernels_are_reported(monkeypatch):
+    from engine.graph.native import machine
+
+    level, what, _ = only(doctor.check_native)
+    assert level == "ok" and what.startswith("native kernels: llvmlite 0.5")
+    monkeypatch.setattr(machine, "why_not", lambda: "the package llvmlite is not installed")
+    level, what, fix = only(doctor.check_native)
+    assert level == "note" and "llvmlite is not installed" in what and fix == doctor.SETUP
