@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import threading
+import warnings
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -218,8 +219,14 @@ def no_llvmlite(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_llvmlite_everything_runs(no_llvmlite: None, after_three: None):
     for jit_compile in (True, False, None):
         f = tf.function(curve, jit_compile=jit_compile)
-        for _ in range(6):
-            np.testing.assert_allclose(f(X).numpy(), expected(), rtol=2e-5, atol=1e-6)
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            for _ in range(6):
+                np.testing.assert_allclose(f(X).numpy(), expected(), rtol=2e-5, atol=1e-6)
+        # Who asked for kernels is told once that there are none, and what to do; nobody else is.
+        messages = [str(warning.message) for warning in told]
+        assert len(messages) == (1 if jit_compile else 0)
+        assert all("llvmlite is not installed (`make setup`" in message for message in messages)
         concrete = f.get_concrete_function(tf.constant(X))
         assert concrete.kernels == ()
         assert "np.exp(" in concrete.source
@@ -242,7 +249,8 @@ def test_why_not_names_the_reason(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(machine, "_Machine", broken)
     assert machine.why_not() == "llvmlite does not work here: libLLVM.so: no such file"
     f = tf.function(curve, jit_compile=True)
-    np.testing.assert_allclose(f(X).numpy(), expected(), rtol=2e-5, atol=1e-6)
+    with pytest.warns(UserWarning, match="curve was to be compiled .*no such file"):
+        np.testing.assert_allclose(f(X).numpy(), expected(), rtol=2e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["importlib", "sys"])
