@@ -16,7 +16,7 @@ import numpy as np
 from engine import nest
 from engine.dispatch import Primitive, apply, context
 from engine.dtypes import int32
-from engine.errors import InvalidArgumentError
+from engine.errors import InvalidArgumentError, UnimplementedError
 from engine.graph.builder import Builder
 from engine.graph.concrete import ConcreteFunction
 from engine.graph.graph import CONSTANT, PLACEHOLDER, VARIABLE, Graph, Node, SymbolicTensor
@@ -296,8 +296,20 @@ def _while_kernel(xp: Any, *arrays: Any, cond: Any, body: Any, count: int, keep:
     if not kept:
         stacks = [xp.empty((0, *x.shape), x.dtype) for x in arrays[:count]]
     else:
-        stacks = [xp.stack([xp.asarray(x) for x in column]) for column in zip(*kept, strict=True)]
+        stacks = [_stack(xp, column) for column in zip(*kept, strict=True)]
     return (*state, np.array(len(kept), np.int32), *stacks)
+
+
+def _stack(xp: Any, states: Any) -> Any:
+    """The states that one loop variable went through, for the loop that goes back."""
+    sizes = list(dict.fromkeys(x.shape for x in states))
+    if len(sizes) > 1:
+        raise UnimplementedError(
+            f"A loop variable changes its shape from step to step ({sizes[0]}, then {sizes[1]}), and "
+            "gradients flow only through loops whose variables keep theirs. Give a tf.TensorArray its size instead of "
+            "dynamic_size=True; let other tensors have their final size from the start."
+        )
+    return xp.stack([xp.asarray(x) for x in states])
 
 
 def _while_spec(*inputs: TensorSpec, cond: Any, body: Any, count: int, keep: bool) -> Any:

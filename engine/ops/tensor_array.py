@@ -28,7 +28,7 @@ class TensorArray(tuple):
       dtype: of every element.
       size: how many elements there are; 0 by default.
       dynamic_size: whether writing beyond the end makes room. In a loop of a graph that copies the elements
-        at every write; give the size if it is known.
+        at every write, and no gradient flows through such a loop; give the size if it is known.
       element_shape: the shape of every element. Without it the first element that is written says it.
       clear_after_read, infer_shape and all others: accepted.
 

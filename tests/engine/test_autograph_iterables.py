@@ -233,6 +233,23 @@ def test_a_gradient_of_a_tensor_array_written_in_a_loop():
     assert (y.numpy(), tape.gradient(y, x).numpy()) == (15.0, 17.0)
 
 
+def test_a_gradient_through_sizes_that_change_is_refused_with_the_fix():
+    @tf.function
+    def f(x: Any, n: Any) -> Any:
+        array = tf.TensorArray(tf.float32, size=0, dynamic_size=True)
+        for i in tf.range(n):
+            array = array.write(i, x * tf.cast(i, tf.float32))
+        return tf.reduce_sum(array.stack())
+
+    x = tf.constant(2.0)
+    with (
+        pytest.raises(tf.errors.UnimplementedError, match="TensorArray its size"),
+        tf.GradientTape() as tape,
+    ):
+        tape.watch(x)
+        tape.gradient(f(x, tf.constant(3)), x)
+
+
 def test_functions_that_call_themselves_by_a_global_name():
     assert tf.function(power)(tf.constant(2.0), 5).numpy() == 32.0
     assert tf.function(functools.partial(power, n=3))(tf.constant(-2.0)).numpy() == -8.0

@@ -248,3 +248,25 @@ def test_jit_compile_changes_no_number(setting: bool | None):
         assert np.allclose(step(tf.constant(x)).numpy(), y, rtol=1e-5)
         w = w - 0.1 * y
         assert np.allclose(step.w.numpy(), w, rtol=1e-5)
+
+
+def test_a_failure_on_the_short_way_names_the_line_and_changes_nothing():
+    v = tf.Variable(1.0)
+
+    @tf.function
+    def f(x: Any, i: Any) -> Any:
+        v.assign_add(1.0)
+        return tf.gather(x, i) * v  # the line that fails
+
+    x = tf.constant([1.0, 2.0])
+    for _ in range(4):
+        f(x, tf.constant(1))
+    with pytest.raises(tf.errors.InvalidArgumentError) as caught:
+        f(x, tf.constant(9))
+    [note] = caught.value.__notes__
+    place = note.rpartition(":")[2]
+    assert "test_function_calls.py" in note
+    with open(__file__, encoding="utf-8") as file:
+        assert "# the line that fails" in file.read().splitlines()[int(place) - 1]
+    assert v.numpy() == 5.0
+    assert f(x, tf.constant(0)).numpy() == 6.0
