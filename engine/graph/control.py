@@ -306,8 +306,8 @@ def _stack(xp: Any, states: Any) -> Any:
     if len(sizes) > 1:
         raise UnimplementedError(
             f"A loop variable changes its shape from step to step ({sizes[0]}, then {sizes[1]}), and "
-            "gradients flow only through loops whose variables keep theirs. Give a tf.TensorArray its size instead of "
-            "dynamic_size=True; let other tensors have their final size from the start."
+            "gradients flow only through loops whose variables keep theirs. Give a tf.TensorArray its size "
+            "instead of dynamic_size=True; let other tensors have their final size from the start."
         )
     return xp.stack([xp.asarray(x) for x in states])
 
