@@ -31,7 +31,7 @@ PEERS = {
 TORCH = ("torch_eager", "torch_compile")
 TENSORFLOW = ("tf_function", "tf_xla")
 OURS = ("ours", "ours_jit")
-WARM = 2.0  # seconds of each workload before the rounds: what comes in after many calls has come in
+WARM = 3.0  # seconds of each workload before the rounds: what comes in after many calls has come in
 # Measured in new processes: row -> (workload, what graph_process.py does, what of its answer counts).
 PROCESSES = {
     "first_line": ("line", "first", "seconds"),
@@ -96,10 +96,10 @@ def measure(
 
     A peer that cannot do the work (torch.compile without a C++ compiler) is left out, and `failed` says why.
     """
-    running, checks = {}, {}
+    running = {name: run.Peer(PEERS[name], cores, f"graph.{name}") for name in peers}
+    checks = {}
     try:
-        for name in peers:
-            running[name] = peer = run.Peer(PEERS[name], cores, f"graph.{name}")
+        for name, peer in running.items():
             answer = peer.ask(setup=workload)
             if "error" not in answer:
                 checks[name] = answer["check"]
