@@ -165,7 +165,7 @@ def alone(source: str, known: dict[str, Any], names: dict[str, Any]) -> list[flo
     return result
 
 
-def profile(workload: str, jit: bool = False, warm: float = 2.0) -> tuple[float, list[Any]]:
+def profile(workload: str, jit: bool = False, warm: float = 6.0) -> tuple[float, list[Any]]:
     """Seconds of one whole call; of each line its text, its seconds in the step and alone."""
     caught = Caught()
     with patch.object(ours.tf, "function", caught):

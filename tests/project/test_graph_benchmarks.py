@@ -71,6 +71,7 @@ def test_the_engine_is_measured_with_and_without_kernels_from_the_start(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(graph, "WARM", 0.01)
+    monkeypatch.setattr(graph, "WARM_DEFAULT", 0.01)
     failed: list[str] = []
     best = graph.measure("scalar", list(graph.OURS), 1, 0.01, {CORE}, failed)
     assert set(best) == set(graph.OURS) and not failed
