@@ -195,13 +195,14 @@ def verdicts(results: Results) -> tuple[str, list[str]]:
     return "\n".join(lines), list(dict.fromkeys(missed))
 
 
-def profiles(rows: list[str], cores: set[int]) -> str:
+def profiles(rows: list[str], cores: set[int], warm: float = WARM_DEFAULT) -> str:
     """The dearest lines of the compiled functions that were slower than they should be."""
     text = ""
     for row in rows:
         if row in CALLS:
             print(f"profile of {row} ...", file=sys.stderr)
-            process = run.start("ours", cores, "-m", "benchmarks.profile_step", row, "--top", "12")
+            how = (row, "--top", "12", "--warm", str(warm))
+            process = run.start("ours", cores, "-m", "benchmarks.profile_step", *how)
             output, _nothing = process.communicate()
             text += f"### {row}\n\n```\n{output}```\n\n"
     return f"## Where the time of a missed target goes\n\n{text}" if text else ""

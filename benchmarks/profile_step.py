@@ -165,7 +165,7 @@ def alone(source: str, known: dict[str, Any], names: dict[str, Any]) -> list[flo
     return result
 
 
-def profile(workload: str, jit: bool = False, warm: float = 6.0) -> tuple[float, list[Any]]:
+def profile(workload: str, jit: bool, warm: float) -> tuple[float, list[Any]]:
     """Seconds of one whole call; of each line its text, its seconds in the step and alone."""
     caught = Caught()
     with patch.object(ours.tf, "function", caught):
@@ -207,8 +207,9 @@ def main() -> None:
     parser.add_argument("workload", choices=list(CALLS))
     parser.add_argument("--jit", action="store_true", help="with jit_compile=True")
     parser.add_argument("--top", type=int, default=0, help="only so many lines, the dearest first")
+    parser.add_argument("--warm", type=float, default=6.0, help="seconds of steps before")
     options = parser.parse_args()
-    print(report(*profile(options.workload, options.jit), options.top))
+    print(report(*profile(options.workload, options.jit, options.warm), options.top))
 
 
 if __name__ == "__main__":

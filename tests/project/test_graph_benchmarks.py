@@ -131,7 +131,7 @@ def test_a_profile_has_a_row_for_every_line_that_runs(
 
 
 def test_a_missed_target_is_shown_with_its_lines() -> None:
-    text = graph.profiles(["scalar", "first_line"], {CORE})
+    text = graph.profiles(["scalar", "first_line"], {CORE}, warm=0.05)
     assert "### scalar" in text and "around the lines" in text and "first_line" not in text
     assert graph.profiles([], {CORE}) == ""
 
