@@ -54,6 +54,21 @@ def clamped(x: Any, y: Any) -> Any:
     )[0]
 
 
+def either_way(x: Any) -> Any:
+    """A branch that gives its operand itself, or something new."""
+    return tf.cond(tf.reduce_max(x) > 0, lambda: x, lambda: x * 0.5 + 1.0)
+
+
+def stepped(x: Any) -> Any:
+    """A loop of exact arithmetic, with two states."""
+    _, y, z = tf.while_loop(
+        lambda i, y, z: i < 4,
+        lambda i, y, z: (i + 1, y * 0.5 + z, tf.maximum(z - y * 0.25, x)),
+        (0, x, x * 0.5),
+    )
+    return y - z
+
+
 UNARY = {
     "identity": tf.identity,
     "negative": tf.negative,
@@ -108,6 +123,8 @@ UNARY = {
     "largest": tf.reduce_max,
     "last first": lambda x: x[..., -1:],
     "row": lambda x: x[:1] * 0.5 + x,
+    "either way": either_way,
+    "stepped": stepped,
 }
 BINARY = {
     "add": tf.add,
@@ -135,7 +152,8 @@ ROUNDED = {
 # A rounding error before one of these can become a large one:
 JUMPS = {
     "sign", "floor", "ceil", "round", "whole", "as bool", "integers", "between", "where", "either", "compare",
-    "exclusive", "branch", "clamped", "other precision", "exp", "square", "multiply", "distance", "by size",
+    "exclusive", "branch", "clamped", "either way", "other precision", "exp", "square", "multiply", "distance",
+    "by size",
 }
 # fmt: on
 EXACT = tuple(sorted({*UNARY, *BINARY} - ROUNDED))
