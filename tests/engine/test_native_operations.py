@@ -369,3 +369,42 @@ def test_sums_of_many_float32_lose_little(name: str):
     wide = np.broadcast_to(x, (20_000, 60)) if name == "a row repeated" else x
     exact = (wide * np.float32(1.5)).astype(np.float64).sum(axis)
     np.testing.assert_allclose(f(x).numpy(), exact, rtol=2e-6)
+
+
+SHAPES = [
+    (33,),
+    (7, 33),
+    (33, 7),
+    (5, 17, 9),
+    (17, 1, 9),
+    (1, 130),
+    (130, 1),
+    (2, 3, 4, 5),
+    (257, 3),
+]
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_loops_of_every_shape(shape: tuple[int, ...]):
+    """Totals over every choice of axes, of an array, of its transpose, and joined with it again.
+
+    The sizes leave a rest when several turns are taken at once.
+    """
+    x = tf.constant(np.random.default_rng(7).normal(size=shape).astype(np.float32))
+    rank = len(shape)
+    choices = [c for r in range(1, rank + 1) for c in itertools.combinations(range(rank), r)]
+
+    def f(x: Any) -> list[Any]:
+        turned = tf.transpose(x, list(range(rank))[::-1])
+        made = [tf.tanh(turned) * 2.0 - turned]
+        for axes in choices:
+            largest = tf.reduce_max(turned, axis=axes)
+            total = tf.reduce_sum(x * 2.0 + 1.0, axis=axes, keepdims=True)
+            made += [largest, total, x - tf.reduce_min(x, axis=axes, keepdims=True) / total]
+        return made
+
+    native = tf.function(f, jit_compile=True, autograph=False)
+    assert native.get_concrete_function(x).kernels
+    for ours, eager in zip(native(x), f(x), strict=True):
+        assert ours.shape == eager.shape
+        np.testing.assert_allclose(ours.numpy(), eager.numpy(), rtol=1e-4, atol=1e-4)

@@ -152,8 +152,8 @@ ROUNDED = {
 # A rounding error before one of these can become a large one:
 JUMPS = {
     "sign", "floor", "ceil", "round", "whole", "as bool", "integers", "between", "where", "either", "compare",
-    "exclusive", "branch", "clamped", "either way", "other precision", "exp", "square", "multiply", "distance",
-    "by size",
+    "exclusive", "branch", "clamped", "either way", "other precision", "exp", "square", "multiply",
+    "distance", "by size",
 }
 # fmt: on
 EXACT = tuple(sorted({*UNARY, *BINARY} - ROUNDED))
