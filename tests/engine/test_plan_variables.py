@@ -128,6 +128,104 @@ def test_the_old_value_may_be_used_and_returned():
         np.testing.assert_array_equal(new.numpy(), state)
 
 
+# Updates that read other elements than the one they write: (as an operation, as NumPy).
+OWN: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
+    "its transpose": (lambda v: v * 0.5 + tf.transpose(v) * 2.0, lambda a: a * 0.5 + a.T * 2),
+    "its first row": (lambda v: v * 0.5 + v[0] * 2.0 - v[:1], lambda a: a * 0.5 + a[0]),
+    "itself backwards": (lambda v: v - tf.reverse(v, [0]) * 0.5, lambda a: a - a[::-1] * 0.5),
+    "its sum": (lambda v: v / tf.reduce_sum(v) + v * 0.5, lambda a: a / a.sum() + a * 0.5),
+    "its columns' largest": (
+        lambda v: v / tf.reduce_max(v, axis=0) + 1.0,
+        lambda a: a / a.max(axis=0) + 1,
+    ),
+    "its square": (lambda v: tf.linalg.matmul(v, v) * 0.01 + v, lambda a: a @ a * 0.01 + a),
+    "another shape of it": (
+        lambda v: v + tf.transpose(tf.reshape(v, [40, 60]))[:50, :40][:, :1] * 0.5,
+        lambda a: a + a.reshape(40, 60).T[:50, :40][:, :1] * 0.5,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_an_update_may_read_all_of_the_old_value(name: str):
+    update, oracle = OWN[name]
+    shape = (50, 48) if name == "another shape of it" else (50, 50)
+    state = np.random.default_rng(12).uniform(0.5, 1.5, shape)
+    v = tf.Variable(state.astype(np.float32))
+
+    @native
+    def f() -> None:
+        v.assign(update(v))
+
+    for _ in range(3):
+        f()
+        state = oracle(state)
+    np.testing.assert_allclose(v.numpy(), state, rtol=1e-5, atol=1e-6)
+
+
+def test_two_variables_that_are_made_of_each_other():
+    a, b = np.random.default_rng(13).normal(size=(2, 50, 50)).astype(np.float32)
+    v, w = tf.Variable(a), tf.Variable(b)
+
+    @native
+    def f() -> None:
+        first, second = v * 0.5 + w, w * 0.25 - v
+        v.assign(first)
+        w.assign(second)
+
+    for _ in range(3):
+        f()
+        a, b = a * np.float32(0.5) + b, b * np.float32(0.25) - a
+    np.testing.assert_array_equal(v.numpy(), a)
+    np.testing.assert_array_equal(w.numpy(), b)
+
+
+def test_variables_that_begin_with_one_array():
+    start = tf.constant(np.ones((50, 50), np.float32))
+    v, w = tf.Variable(start), tf.Variable(start)
+
+    @native
+    def f() -> None:
+        v.assign(v * 0.5 + 1.0 + v)
+        w.assign(w * 0.25 - 1.0 + w)
+
+    @native
+    def reset() -> None:
+        v.assign(start)
+
+    for _ in range(2):
+        f()
+    assert start.numpy().min() == start.numpy().max() == 1
+    assert np.unique(v.numpy()).tolist() == [4.75] and np.unique(w.numpy()).tolist() == [-0.6875]
+    reset()
+    f()
+    reset()
+    assert start.numpy().max() == 1 and v.numpy().max() == 1
+
+
+def test_threads_may_update_one_variable_in_one_function():
+    """Which update is lost is nobody's promise, but every value is the outcome of whole ones."""
+    v = tf.Variable(np.zeros((200, 200), np.float32))
+
+    @native
+    def f(x: Any) -> Any:
+        v.assign(v * 0.5 + x)
+        return v * 1.0 + x
+
+    mixed: list[int] = []
+
+    def work(k: int) -> None:
+        x = tf.constant(np.full((200, 200), float(k), np.float32))
+        mixed.extend(k for _ in range(100) if len(np.unique(f(x).numpy())) > 1)
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert mixed == [] and len(np.unique(v.numpy())) == 1
+
+
 @pytest.mark.parametrize(
     "later",
     [
