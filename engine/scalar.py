@@ -102,7 +102,12 @@ def _two(op: str, a: Any, b: Any) -> Scalar:
 
 
 def _one(op: str) -> Callable[[Scalar], Scalar]:
-    return lambda x: Scalar(op, (x,), x.dtype)
+    def function(x: Scalar) -> Scalar:
+        return Scalar(op, (x,), x.dtype)
+
+    function.__name__ = function.__qualname__ = op
+    function.__doc__ = f"{op} of a number."
+    return function
 
 
 def select(condition: Scalar, x: Any, y: Any) -> Scalar:

@@ -82,7 +82,9 @@ class Variable:
             value = initial_value() if callable(initial_value) else initial_value
             tensor = convert(value, dtype)
             if not hasattr(tensor, "_array") and hasattr(builder, "value_now"):
-                tensor = builder.value_now(tensor)  # it follows from the arguments of the first call
+                tensor = builder.value_now(
+                    tensor
+                )  # it follows from the arguments of the first call
             if tensor._dims is None or not hasattr(tensor, "_array"):
                 raise ValueError("A variable needs an initial value that is known now.")
             self._array = tensor._array

@@ -19,7 +19,7 @@ from engine.dtypes import bfloat16, float32, float64, int32, int64
 from engine.errors import OpError
 from engine.graph.graph import CONSTANT, PLACEHOLDER, VARIABLE, Graph, Node
 from engine.graph.native.loops import VIEWS
-from engine.graph.plan import NOTHING, Writes, another, plan_buffers, reuse, size_of
+from engine.graph.plan import NOTHING, Writes, another, plan_buffers, reuse, size_of, workspaces
 from engine.graph.scalar_text import numpy_text
 from engine.tensor import Tensor
 
@@ -173,14 +173,14 @@ class _Text:
         if self.plan is None:
             self.lines += [f"v{n} = v{n}[()]" for n in self.graph.inputs if n in self._single]
         elif self.plan.slots or self.plan.scratch:
-            waiting: list[Any] = []
-            self.names |= {"make": self.plan.workspace(self.graph), "waiting": waiting}
+            take, give_back = workspaces(self.plan.workspace(self.graph))
+            self.names |= {"take": take, "give_back": give_back}
             held = [f"v{n}" for n in self.plan.slots] + [f"s{n}" for n in self.plan.scratch]
             places, total = len(self.plan.sizes), sum(self.plan.sizes)
             self.lines.append(
                 f"# workspace: {len(held)} arrays in {places} places, {total:,} bytes"
             )
-            self.lines.append("work = waiting.pop() if waiting else make()")
+            self.lines.append("work = take()")
             self.lines.append(f"{', '.join(held)}, = work")
 
     def _find_numbers(self) -> None:
@@ -336,8 +336,8 @@ def source(
             text.lines.append(f"# {left} = {value}  {spec.dtype.name} {spec.shape}")
         else:
             text.write(node)
-    if "waiting" in text.names:
-        text.lines.append("waiting.append(work)")
+    if "give_back" in text.names:
+        text.lines.append("give_back(work)")
     results = map(text.name, graph.outputs)
     updates = [text.name(number) for _, number in graph.updates]
     text.lines.append(f"return [{', '.join(results)}], [{', '.join(updates)}]")

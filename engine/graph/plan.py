@@ -67,6 +67,22 @@ class Plan:
         return make
 
 
+def workspaces(make: Callable[[], Any]) -> tuple[Callable[[], Any], Callable[[Any], None]]:
+    """Two functions: one gives a workspace that nobody uses, the other takes it back for the next run.
+
+    Runs that overlap, in threads or by recursion, each have a workspace of their own.
+    """
+    waiting: list[Any] = []
+
+    def take() -> Any:
+        try:
+            return waiting.pop()
+        except IndexError:
+            return make()
+
+    return take, waiting.append
+
+
 def size_of(spec: Any) -> int:
     """The bytes of a value of known sizes."""
     return prod(spec.dims) * int(spec.dtype.as_numpy_dtype.itemsize)

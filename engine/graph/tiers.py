@@ -128,8 +128,9 @@ def _fused_kernel(graph: Graph, node: Node) -> NativeCode:
     old = {id(n.payload): n.outputs[0] for n in graph.nodes if n.op == VARIABLE}
     updated = {n for v, n in graph.updates if old.get(id(v)) in kernel.in_place.get(n, ())}
     owned = [len(kernel.reads) + k for k, n in enumerate(kernel.writes) if n in updated]
+    flush = not {n for _, n in graph.updates}.isdisjoint(kernel.writes)
     native = machine.build(
-        kernel.text, dtypes, writes, node.name, kernel.turns, single, owned=owned
+        kernel.text, dtypes, writes, node.name, kernel.turns, single, owned=owned, flush=flush
     )
     return NativeCode(
         node.name, native.call, native.source, native.optimized, kernel.scratch, kernel.in_place

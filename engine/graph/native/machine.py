@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import importlib.util
+import platform
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -183,6 +184,7 @@ class Native:
 def build(
     work: str, dtypes: Sequence[DType], writes: int, name: str, elements: int = 0,
     scalars: Sequence[int] = (), vectorize: bool = True, owned: Sequence[int] = (),
+    flush: bool = False,
 ) -> Native:  # fmt: skip
     """Compiles a function `work(ptr, ...)` and returns a builtin that takes as many arrays.
 
@@ -197,6 +199,7 @@ def build(
       owned: positions of outputs that may be the array of a Variable. The builtin returns False, and has done
         nothing, when somebody else holds that array by then. As it keeps Python's lock from the question to
         the last element, nobody sees an array change that he has read.
+      flush: write 0 for results that are too small to have all their digits; see `_flushing`.
 
     Raises:
       RuntimeError: where `why_not()` says why.
@@ -228,8 +231,9 @@ def build(
         return True
 
     release = elements > RELEASE_ABOVE and not owned
+    flush = flush and platform.machine() in ("x86_64", "AMD64")
     holders = {k: _machine.holders() for k in owned}
-    text = work + _door("door", "@work", dtypes, writes, release, scalars, holders)
+    text = work + _door("door", "@work", dtypes, writes, release, scalars, holders, flush)
     engine, address, optimized = _machine.compile(text, "door", vectorize, elements > RELEASE_ABOVE)
     method = _Method(name.encode(), address, _FASTCALL, None)
     door = _builtin(method, slow)
@@ -241,9 +245,29 @@ def _address(function: str) -> int:
     return ctypes.cast(getattr(ctypes.pythonapi, function), ctypes.c_void_p).value or 0
 
 
+def _flushing(call: str) -> list[str]:
+    """A call with the processor told to write 0 for results too small to have all their digits.
+
+    It works on such numbers many times as slowly, and they are what becomes of moving averages of gradients
+    that stay 0. So kernels that make new values for Variables flush; all others keep every number.
+    (TensorFlow and XLA flush everywhere.) 32768 is the bit FTZ of the register MXCSR.
+    """
+    return [
+        "  %usual = alloca i32",
+        "  %flush = alloca i32",
+        "  call void @llvm.x86.sse.stmxcsr(ptr %usual)",
+        "  %mode = load i32, ptr %usual",
+        "  %changed = or i32 %mode, 32768",
+        "  store i32 %changed, ptr %flush",
+        "  call void @llvm.x86.sse.ldmxcsr(ptr %flush)",
+        f"{call} noinline",
+        "  call void @llvm.x86.sse.ldmxcsr(ptr %usual)",
+    ]
+
+
 def _door(
     symbol: str, work: str, dtypes: Sequence[DType], writes: int, release: bool, scalars: Sequence[int],
-    holders: Mapping[int, int],
+    holders: Mapping[int, int], flush: bool,
 ) -> str:  # fmt: skip
     """The text of the builtin: checks each object, takes its address, calls `work`."""
     lines = [f"define ptr @{symbol}(ptr %self, ptr %objects, i64 %count) {{", "start:"]
@@ -299,7 +323,8 @@ def _door(
     if release:
         lines.append(f"  %save = inttoptr i64 {_address('PyEval_SaveThread')} to ptr")
         lines.append("  %state = call ptr %save()")
-    lines.append(f"  call void {work}({', '.join(f'ptr %d{k}' for k in range(len(dtypes)))})")
+    run = f"  call void {work}({', '.join(f'ptr %d{k}' for k in range(len(dtypes)))})"
+    lines += _flushing(run) if flush else [run]
     if release:
         lines.append(f"  %restore = inttoptr i64 {_address('PyEval_RestoreThread')} to ptr")
         lines.append("  call void %restore(ptr %state)")
@@ -317,4 +342,6 @@ def _door(
         "  ret ptr %answer",
         "}",
     ]
+    if flush:
+        lines += [f"declare void @llvm.x86.sse.{name}mxcsr(ptr)" for name in ("st", "ld")]
     return "\n".join(lines) + "\n"

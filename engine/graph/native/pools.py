@@ -56,6 +56,7 @@ def covered(axes: tuple[Axis, Axis]) -> bool:
 
 
 def few(axes: tuple[Axis, Axis], kinds: Callable[[Axis], list[Kind]]) -> bool:
+    """Whether the taps of all kinds of windows are few enough to be written out."""
     return prod(sum(len(taps) for _, _, taps in kinds(axis)) for axis in axes) <= MOST_TAPS
 
 
@@ -135,6 +136,7 @@ def hand_back(w: Vectors, batch: int, axes: tuple[Axis, Axis], channels: int, ta
 
 
 def forwards(w: Vectors, kinds: list[Kind]) -> Iterator[tuple[Index, list[int]]]:
+    """Loops from the first window to the last, kind by kind: each window, and its taps."""
     for first, end, taps in kinds:
         with w.turns(end - first) as step:
             yield step + first, taps
