@@ -174,6 +174,7 @@ def test_source_passes_and_graph_before_and_after(after_three: None):
     assert [node.op for node in concrete.graph.operations] == written  # what was written stays
     last = concrete.passes[-1]
     assert last.name == "fuse" and last.after is concrete.optimized
+    assert len(last.before.operations) > 3 and len(last.after.operations) == 1
     assert str(concrete.passes).splitlines()[-1].startswith("fuse: ")
     (kernel,) = concrete.kernels
     assert kernel.name == "fused_0" and str(concrete.kernels).startswith("; fused_0\ndefine")
