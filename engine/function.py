@@ -447,9 +447,9 @@ def function(
     Differs from TensorFlow: 1, 1.0 and True have a graph each; equal objects share one only if they are of a
     kind that never changes (a range, a TensorShape, a frozen dataclass); with `reduce_retracing` ranks stay
     apart; arguments beyond an `input_signature` may be given, with a graph for each value; what is printed in
-    loops and branches comes in program order. `experimental_implements`, `experimental_autograph_options`,
-    `experimental_attributes` and the old names `experimental_relax_shapes`, `experimental_compile` and
-    `experimental_follow_type_hints` are not accepted.
+    loops and branches comes in program order. TensorFlow's `experimental_implements`,
+    `experimental_autograph_options`, `experimental_attributes` and its old names `experimental_relax_shapes`,
+    `experimental_compile` and `experimental_follow_type_hints` are not accepted.
 
     >>> import engine as tf
     >>> @tf.function

@@ -15,6 +15,7 @@ _NO_NUMBERS = "it gives no numbers"
 NOT_RECORDED: dict[str, str] = {
     "tf.Assert": _NO_NUMBERS,
     "tf.as_dtype": _NO_NUMBERS,
+    "tf.control_dependencies": _NO_NUMBERS,
     "tf.device": _NO_NUMBERS,
     "tf.executing_eagerly": _NO_NUMBERS,
     "tf.get_static_value": "TensorFlow has it in another place; it gives what was put in",
