@@ -10,6 +10,7 @@ native    parts of a graph as machine code
 tiers     when a graph goes over from Python source on NumPy to machine code
 concrete  a graph that is ready to be called
 launch    the short way from a call to its graph
+quiet     runs without NumPy's warnings
 control   branches and loops in graphs
 picture   a graph as a listing, as a dictionary and as an SVG drawing
 """

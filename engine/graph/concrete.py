@@ -7,14 +7,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from engine import nest
 from engine.dispatch import apply, context
 from engine.errors import InvalidArgumentError
 from engine.graph.codegen import compile_source, located
 from engine.graph.graph import CONSTANT, PLACEHOLDER, VARIABLE, Graph, Node, SymbolicTensor
 from engine.graph.passes import Stage, Stages, optimize
+from engine.graph.quiet import how_to_call
 from engine.graph.tiers import (
     NEVER,
     Kernels,
@@ -87,6 +86,7 @@ class ConcreteFunction:
         ]
         self.last_used = 0  # in calls of its Function
         self.described: list[Any] = []  # its arguments, in words
+        self._call = how_to_call(graph)
         self._kernels = Kernels()
         self._variables: list[Variable] = []  # the generated code reads them itself
         self._plain, self.source = compile_source(self.optimized)
@@ -198,8 +198,7 @@ class ConcreteFunction:
         else:
             arrays = [t._array for t in tensors]
             try:
-                with np.errstate(all="ignore"):
-                    results, updates = self._run(*arrays)
+                results, updates = self._call(self._run, *arrays)
             except Exception as error:
                 readable = located(error)
                 if readable is error:

@@ -7,8 +7,6 @@ their structure. Whatever it does not expect it leaves to `engine.function`, by 
 
 from __future__ import annotations
 
-import contextvars
-import threading
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -19,41 +17,12 @@ from engine import config, nest
 from engine.dispatch import context
 from engine.graph.codegen import located
 from engine.graph.concrete import ConcreteFunction
+from engine.graph.quiet import how_to_call
 from engine.spec import TensorSpec
 from engine.tensor import Tensor
 
 MISS: Any = object()
 _PLAIN = (bool, int, float, complex, str, bytes, type(None))
-_inside: contextvars.ContextVar[bool] = contextvars.ContextVar("engine_graph_runs", default=False)
-
-
-class _Quiet(threading.local):
-    """For each thread a context in which NumPy does not warn: entered in a tenth of np.errstate's time."""
-
-    def __init__(self) -> None:
-        self.run = contextvars.Context().run
-        self.run(np.seterr, all="ignore")
-        self.run(_inside.set, True)
-
-
-_quiet = _Quiet()
-
-
-def call_quietly(run: Callable[..., Any], *arrays: Any) -> Any:
-    """`run(*arrays)` without NumPy's floating-point warnings: 1/0 is inf, as in every framework."""
-    return run(*arrays) if _inside.get() else _quiet.run(run, *arrays)
-
-
-def call_with_errstate(run: Callable[..., Any], *arrays: Any) -> Any:
-    """The same for graphs that print or call Python: those have to see the caller's context variables."""
-    with np.errstate(all="ignore"):
-        return run(*arrays)
-
-
-def how_to_call(concrete: ConcreteFunction) -> Callable[..., Any]:
-    """Which of the two a graph needs."""
-    acts = any(node.primitive.stateful for node in concrete.graph.operations)  # type: ignore[union-attr]
-    return call_with_errstate if acts else call_quietly
 
 
 class Slot:
@@ -188,7 +157,7 @@ def launcher(
     ]
     names = guards.names | {
         "MISS": MISS, "Tensor": Tensor, "ctx": context, "config": config, "located": located,
-        "call": how_to_call(concrete), "concrete": concrete,
+        "call": how_to_call(concrete.graph), "concrete": concrete,
     }  # fmt: skip
     text = "\n    ".join(["def launch(args, kwargs):", *lines]) + "\n"
     exec(compile(text, f"<call of {concrete.name}>", "exec"), names)
