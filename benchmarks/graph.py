@@ -1,6 +1,6 @@
 """The graph suite: compiled functions beside the peers' compilers, and the project's own targets for them.
 
-    python -m benchmarks.run --suite graph [--rounds 7] [--seconds 0.1] [--cores 1] [--only NAMES]
+    python -m benchmarks.run --suite graph [--rounds 15] [--seconds 0.1] [--cores 1]
 
 `run.py` reads the arguments. Ratios are ours / theirs: below 1 the engine is faster, or smaller.
 """
@@ -237,7 +237,7 @@ def main(options: argparse.Namespace, cores: set[int]) -> int:
     fresh = [peer for peer in peers if peer != "torch_compile"]
     for of in dict.fromkeys(how[:2] for how in PROCESSES.values()):
         rows = [row for row, how in PROCESSES.items() if how[:2] == of]
-        rows = [row for row in rows if any(part in row for part in wanted)]
+        rows = [row for row in rows if any(map(row.startswith, wanted))]
         if rows:
             print(f"new processes, {' '.join(of)} ...", file=sys.stderr)
             least = measure_processes(*of, fresh, min(options.rounds, 5), cores)
