@@ -126,8 +126,11 @@ def _fused_kernel(graph: Graph, node: Node) -> NativeCode:
     writes = len(kernel.writes) + bool(kernel.scratch)
     # What may be written over the old value of a Variable; `codegen` decides whether it is.
     old = {id(n.payload): n.outputs[0] for n in graph.nodes if n.op == VARIABLE}
-    updated = {n for v, n in graph.updates if old.get(id(v)) in kernel.in_place.get(n, ())}
-    owned = [len(kernel.reads) + k for k, n in enumerate(kernel.writes) if n in updated]
+    owned = {
+        len(kernel.reads) + kernel.writes.index(n): kernel.reads.index(old[id(v)])
+        for v, n in graph.updates
+        if old.get(id(v)) in kernel.in_place.get(n, ())
+    }
     flush = not {n for _, n in graph.updates}.isdisjoint(kernel.writes)
     native = machine.build(
         kernel.text, dtypes, writes, node.name, kernel.turns, single, owned=owned, flush=flush

@@ -330,6 +330,30 @@ def test_long_programs_compile_and_agree(length: int):
     np.testing.assert_array_equal(compiled(x).numpy(), f(x).numpy())
 
 
+def test_the_work_of_the_pass_grows_with_the_program_alone():
+    """A thousand stages: looking through all nodes for each of them would be a million looks."""
+
+    def f(x: Any) -> Any:
+        for _ in range(1000):
+            x = tf.sin(x * 0.5 + 1.0)
+        return x
+
+    graph = program(f)
+    looks = 0
+
+    class Nodes(list[Node]):
+        def __iter__(self) -> Any:
+            nonlocal looks
+            looks += 1
+            return super().__iter__()
+
+    graph.nodes = Nodes(graph.nodes)
+    after = fuse(graph)
+    verify(after)
+    assert operations(after).count("fused") == 1000
+    assert looks < 20
+
+
 def test_shared_subexpressions_are_not_written_again_and_again():
     """Two to the power of 200 terms, if every use were a copy."""
 

@@ -183,7 +183,7 @@ class Native:
 
 def build(
     work: str, dtypes: Sequence[DType], writes: int, name: str, elements: int = 0,
-    scalars: Sequence[int] = (), vectorize: bool = True, owned: Sequence[int] = (),
+    scalars: Sequence[int] = (), vectorize: bool = True, owned: Mapping[int, int] | None = None,
     flush: bool = False,
 ) -> Native:  # fmt: skip
     """Compiles a function `work(ptr, ...)` and returns a builtin that takes as many arrays.
@@ -196,9 +196,9 @@ def build(
       elements: how much work it is; above RELEASE_ABOVE other Python threads run meanwhile.
       scalars: positions that may also hold a NumPy scalar.
       vectorize: whether LLVM should look for loops it can run several turns of at once.
-      owned: positions of outputs that may be the array of a Variable. The builtin returns False, and has done
-        nothing, when somebody else holds that array by then. As it keeps Python's lock from the question to
-        the last element, nobody sees an array change that he has read.
+      owned: for outputs that may be given the array of an input, a Variable's, that input's position. The
+        builtin returns False, and has done nothing, when somebody else holds that array by then. As it keeps
+        Python's lock from the question to the last element, nobody sees an array change that he has read.
       flush: write 0 for results that are too small to have all their digits; see `_flushing`.
 
     Raises:
@@ -209,13 +209,14 @@ def build(
         raise RuntimeError(f"No native kernel: {reason}.")
     assert _machine is not None
     count = len(dtypes)
+    owned = owned or {}
     held: list[Any] = []  # lives as long as the builtin, whose `self` is `slow`
 
     def slow(*arrays: Any) -> Any:
         """The same call with arrays that the door lets in; what was written is copied back."""
         if len(arrays) != count:
             raise TypeError(f"{name} takes {count} arrays, not {len(arrays)}.")
-        if any(arrays[k] is given for k in owned for given in arrays[: count - writes]):
+        if any(arrays[k] is arrays[old] for k, old in owned.items()):
             return False  # only the door can tell who else holds it
         fit = [
             np.require(a, d.as_numpy_dtype, ["C", "A", "E"])
@@ -232,7 +233,7 @@ def build(
 
     release = elements > RELEASE_ABOVE and not owned
     flush = flush and platform.machine() in ("x86_64", "AMD64")
-    holders = {k: _machine.holders() for k in owned}
+    holders = {k: (old, _machine.holders()) for k, old in owned.items()}
     text = work + _door("door", "@work", dtypes, writes, release, scalars, holders, flush)
     engine, address, optimized = _machine.compile(text, "door", vectorize, elements > RELEASE_ABOVE)
     method = _Method(name.encode(), address, _FASTCALL, None)
@@ -267,7 +268,7 @@ def _flushing(call: str) -> list[str]:
 
 def _door(
     symbol: str, work: str, dtypes: Sequence[DType], writes: int, release: bool, scalars: Sequence[int],
-    holders: Mapping[int, int], flush: bool,
+    holders: Mapping[int, tuple[int, int]], flush: bool,
 ) -> str:  # fmt: skip
     """The text of the builtin: checks each object, takes its address, calls `work`."""
     lines = [f"define ptr @{symbol}(ptr %self, ptr %objects, i64 %count) {{", "start:"]
@@ -306,16 +307,12 @@ def _door(
         lines += [f"good{k}:", f"  %d{k} = phi ptr {cases}"]
         lines.append(f"  br label %{'asked' if k == len(dtypes) - 1 else f'check{k + 1}'}")
     lines.append("asked:")
-    for k, most in holders.items():  # an output that is an input as well: how many hold it?
-        reads = len(dtypes) - writes
-        same = [f"%same{k}_{j}" for j in range(reads)]
-        lines += [f"  {name} = icmp eq ptr %o{k}, %o{j}" for j, name in enumerate(same)]
-        lines.append(f"  %any{k}_0 = or i1 false, {same[0]}")
-        lines += [f"  %any{k}_{j} = or i1 %any{k}_{j - 1}, {same[j]}" for j in range(1, reads)]
+    for k, (old, most) in holders.items():  # an output that is an input as well: how many hold it?
         lines += [
+            f"  %same{k} = icmp eq ptr %o{k}, %o{old}",
             f"  %count{k} = load i32, ptr %o{k}",
             f"  %many{k} = icmp ugt i32 %count{k}, {most}",
-            f"  %shared{k} = and i1 %any{k}_{reads - 1}, %many{k}",
+            f"  %shared{k} = and i1 %same{k}, %many{k}",
             f"  br i1 %shared{k}, label %refuse, label %owned{k}",
             f"owned{k}:",
         ]

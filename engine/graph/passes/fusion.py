@@ -137,22 +137,25 @@ def fuse(graph: Graph) -> Graph:
     for body in bodies.values():
         used_outside.update(body.inputs)
 
+    rest: dict[int, list[Node]] = {}  # operations that have a stage to themselves, and views
+    for node in graph.nodes:
+        for made in node.outputs:
+            alone = stages.kind[made] == "member" and stages.stage[made] not in bodies
+            if alone or made in outside_views:
+                rest.setdefault(stages.stage[made], []).append(node)
     order = [node for node in graph.nodes if node.op in SOURCES]
     last = max(stages.stage.values(), default=0)
     for stage in range(last + 1):
         order += stages.others.get(stage, [])
         if stage in bodies:
             body = bodies[stage]
-            made = [n for node in groups[stage] for n in node.outputs]
-            body.outputs = [number for number in made if number in used_outside]
+            inside = [n for node in groups[stage] for n in node.outputs]
+            body.outputs = [number for number in inside if number in used_outside]
             body.name = name = f"fused_{stage}"
             order.append(
                 Node("fused", tuple(body.inputs), tuple(body.outputs), {"body": body}, FUSED, name)
             )
-        plain = stages.members.get(stage, []) if stage not in bodies else []
-        here = {number for node in plain for number in node.outputs}
-        here |= {value for value in outside_views if stages.stage[value] == stage}
-        order += [node for node in graph.nodes if here & set(node.outputs)]
+        order += rest.get(stage, [])
     whole = Graph(
         graph.name, order, list(graph.specs), list(graph.inputs), list(graph.outputs), graph.updates
     )
