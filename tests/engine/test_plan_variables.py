@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import platform
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -251,6 +252,25 @@ def test_the_old_value_may_be_needed_after_the_update(later: Any):
         np.testing.assert_allclose(f(tf.constant(X)).numpy(), expected, rtol=1e-5, atol=1e-6)
         state = state * np.float32(0.5) + X
         np.testing.assert_array_equal(v.numpy(), state)
+
+
+def test_only_new_values_of_variables_lose_numbers_too_small_for_all_their_digits():
+    """As everywhere in TensorFlow. Afterwards the processor works as before, for NumPy and other kernels."""
+    tiny = np.full(SIZE, np.finfo(np.float32).tiny)
+    v = tf.Variable(tiny)
+
+    @native
+    def update() -> None:
+        v.assign(v * 0.25 + v * 0.125)
+
+    compute = native(lambda x: x * 0.25 + x * 0.125)
+    for _ in range(2):
+        v.assign(tiny)
+        update()
+        flushed = platform.machine() in ("x86_64", "AMD64")
+        np.testing.assert_array_equal(v.numpy(), tiny * np.float32(0 if flushed else 0.375))
+        np.testing.assert_array_equal(compute(tf.constant(tiny)).numpy(), tiny * np.float32(0.375))
+        assert (tiny * np.float32(0.375) > 0).all()
 
 
 def test_a_variable_in_another_layout():
