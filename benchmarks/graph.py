@@ -12,6 +12,7 @@ import datetime
 import json
 import math
 import platform
+import re
 import sys
 from dataclasses import dataclass
 
@@ -252,7 +253,11 @@ def main(options: argparse.Namespace, cores: set[int]) -> int:
         + f"Versions and BLAS: {versions(peers, cores)}.\n\n"
         f"## Targets\n\n{verdict}\n\n"
         f"## Figures\n\nIn bold: ours (default, warm) / theirs.\n\n{table(results, peers)}\n\n"
-        + "".join(f"- {row}: {meaning}\n" for row, meaning in MEANING.items())
+        + "".join(
+            f"- {row}: {meaning}\n"
+            for row, meaning in MEANING.items()
+            if any(map(re.compile(row.replace("*", ".*")).fullmatch, results))
+        )
         + "".join(f"- did not run: {what}\n" for what in failed)
         + f"\n{profiles(missed, cores)}"
     )
