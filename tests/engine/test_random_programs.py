@@ -23,7 +23,7 @@ import engine as tf
 from engine.graph.verifier import verify
 
 COUNT = int(os.environ.get("PROGRAMS", "2000"))
-NATIVE_COUNT = int(os.environ.get("NATIVE_PROGRAMS", "240"))  # of each of the two kinds
+NATIVE_COUNT = int(os.environ.get("NATIVE_PROGRAMS", "360"))  # of each of the two kinds
 SHAPES = [(2, 3), (1, 3), (3,), (), (2, 1), (1, 1), (0, 3), (2, 2)]
 LARGE = 1100  # elements of the Variables an optimizer step changes: more than 4096 bytes are written in place
 
