@@ -1,0 +1,331 @@
+"""Objects as JSON and back, in Keras 3's own form, so that either reads what the other wrote.
+
+An object becomes `{"module", "class_name", "config", "registered_name"}`. The module is the public place
+in Keras: a class of `engine.keras.layers.core` stands as `keras.layers`. Reading a config never imports
+a module and never runs code from it: classes are looked up by name, among the engine's own and those that
+were registered or handed over as `custom_objects`.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from engine import dtypes
+from engine.keras.lookup import nearest
+from engine.spec import TensorShape
+from engine.tensor import Tensor
+from engine.variable import Variable
+
+__all__ = [
+    "custom_object_scope",
+    "deserialize_keras_object",
+    "get_custom_objects",
+    "get_registered_name",
+    "get_registered_object",
+    "register_keras_serializable",
+    "serialize_keras_object",
+]
+
+# Classes that do not stand where their module says.
+_PLACES = {
+    "engine.keras.dtype_policy": "keras",
+    "engine.keras.layer": "keras.layers",
+    "engine.keras.symbolic": "keras.layers",
+    "engine.keras.models": "keras",
+    "engine.keras.functional": "keras.src.models.functional",
+    "engine.keras.optimizers.schedules": "keras.optimizers.schedules",
+}
+_REGISTERED = {"Functional"}  # Keras writes their own names where others have null
+_globally: dict[str, Any] = {}
+_names: dict[Any, str] = {}
+
+
+class _Scopes(threading.local):
+    def __init__(self) -> None:
+        self.stack: list[dict[str, Any]] = []
+
+
+_scopes = _Scopes()
+
+
+# --- names of one's own classes -----------------------------------------------------------------------
+
+
+def register_keras_serializable(
+    package: str = "Custom", name: str | None = None
+) -> Callable[[Any], Any]:
+    """Decorator: a class or function of one's own that files may name.
+
+    >>> @register_keras_serializable("course")
+    ... def twice(x):
+    ...     return 2 * x
+    >>> serialize_keras_object(twice)["registered_name"]
+    'course>twice'
+    """
+
+    def register(item: Any) -> Any:
+        full = f"{package}>{name or item.__name__}"
+        if isinstance(item, type) and not hasattr(item, "get_config"):
+            raise ValueError(
+                f"{item.__name__} cannot be registered: it needs a get_config method that returns the "
+                "arguments of __init__ as a dict."
+            )
+        _globally[full] = item
+        _names[item] = full
+        return item
+
+    return register
+
+
+def get_custom_objects() -> dict[str, Any]:
+    """The classes and functions that every file may name; a dict to add to."""
+    return _globally
+
+
+@contextmanager
+def custom_object_scope(custom_objects: dict[str, Any]) -> Iterator[None]:
+    """A `with` block in which files may name these classes and functions."""
+    _scopes.stack.append(dict(custom_objects))
+    try:
+        yield
+    finally:
+        _scopes.stack.pop()
+
+
+def get_registered_name(item: Any) -> str:
+    """The name an object was registered under, else its own."""
+    return _names.get(item, item.__name__)
+
+
+def get_registered_object(
+    name: str, custom_objects: dict[str, Any] | None = None, module_objects: Any = None
+) -> Any:
+    """The class or function with this name among those handed over or registered, or None."""
+    for table in [*reversed(_scopes.stack), custom_objects or {}, _globally, module_objects or {}]:
+        if name in table:
+            return table[name]
+    return None
+
+
+# --- writing ------------------------------------------------------------------------------------------
+
+
+def _place(module: str) -> str | None:
+    """Where Keras keeps what is in this module of the engine; None for a module of someone else's."""
+    if module in _PLACES:
+        return _PLACES[module]
+    parts = module.split(".")
+    if parts[:2] != ["engine", "keras"] or len(parts) < 3:
+        return None
+    return f"keras.{parts[2]}"
+
+
+def serialize_keras_object(obj: Any) -> Any:
+    """An object, a function or a structure of them as what JSON can hold.
+
+    Raises:
+      TypeError: for an object without `get_config`.
+    """
+    if obj is None or isinstance(obj, (bool, int, float, str)):
+        return obj
+    if isinstance(obj, (list, tuple)):
+        items = [serialize_keras_object(item) for item in obj]
+        return tuple(items) if isinstance(obj, tuple) else items
+    if isinstance(obj, dict):
+        return {key: serialize_keras_object(value) for key, value in obj.items()}
+    plain = _plain(obj)
+    if plain is not None:
+        return plain
+    if hasattr(obj, "get_config") and not isinstance(obj, type):
+        return _serialize_instance(obj)
+    if isinstance(obj, functools.partial) or not callable(obj):
+        raise TypeError(
+            f"{obj!r} of type {type(obj).__name__} cannot be written to a config: it is neither a "
+            "number, a string or a structure of them, nor has it a get_config method."
+        )
+    if getattr(obj, "__name__", "") == "<lambda>":
+        return _serialize_lambda(obj)
+    name = obj.__name__
+    if isinstance(obj, type):
+        module = _place(obj.__module__) or obj.__module__
+        return {"module": module, "class_name": name, "config": {}, "registered_name": None}
+    own = obj.__module__.startswith("engine.") and obj not in _names
+    return {
+        "module": "builtins",
+        "class_name": "function",
+        "config": name,
+        "registered_name": "function" if own else get_registered_name(obj),
+    }
+
+
+def _plain(obj: Any) -> Any:
+    """Tensors, arrays, shapes, dtypes, slices and bytes; None for anything else."""
+    if isinstance(obj, TensorShape):
+        return obj.as_list()
+    if isinstance(obj, (dtypes.DType, np.dtype)):
+        return obj.name
+    if isinstance(obj, np.generic):
+        return obj.item()
+    if isinstance(obj, (Tensor, Variable)):
+        value = {"value": obj.numpy().tolist(), "dtype": obj.dtype.name}
+        return {"class_name": "__tensor__", "config": value}
+    if isinstance(obj, np.ndarray):
+        value = {"value": obj.tolist(), "dtype": obj.dtype.name}
+        return {"class_name": "__numpy__", "config": value}
+    if isinstance(obj, bytes):
+        return {"class_name": "__bytes__", "config": {"value": obj.decode("utf-8")}}
+    if obj is Ellipsis:
+        return {"class_name": "__ellipsis__", "config": {}}
+    if isinstance(obj, slice):
+        parts = [serialize_keras_object(part) for part in (obj.start, obj.stop, obj.step)]
+        config = dict(zip(("start", "stop", "step"), parts, strict=True))
+        return {"class_name": "__slice__", "config": config}
+    return None
+
+
+def _serialize_lambda(obj: Any) -> Any:
+    raise TypeError(
+        "A lambda cannot be written to a config: what it computes is Python code, and loading never "
+        "runs code from a file. Give it a name with def, decorate it with "
+        "@tf.keras.saving.register_keras_serializable(), and pass that."
+    )
+
+
+def _serialize_instance(obj: Any) -> dict[str, Any]:
+    cls = type(obj)
+    place = _place(cls.__module__)
+    registered = cls.__name__ if cls.__name__ in _REGISTERED and place else _names.get(cls)
+    if place is None:
+        place, registered = cls.__module__, get_registered_name(cls)
+    result = {
+        "module": place,
+        "class_name": cls.__name__,
+        "config": serialize_keras_object(obj.get_config()),
+        "registered_name": registered,
+    }
+    for extra in ("build_config", "compile_config"):
+        read = getattr(obj, f"get_{extra}", None)
+        found = read() if read else None
+        if found is not None:
+            result[extra] = serialize_keras_object(found)
+    return result
+
+
+# --- reading ------------------------------------------------------------------------------------------
+
+
+def deserialize_keras_object(
+    config: Any,
+    custom_objects: dict[str, Any] | None = None,
+    safe_mode: bool = True,
+    **_ignored: Any,
+) -> Any:
+    """The inverse of `serialize_keras_object`.
+
+    Args:
+      config: what it returned, perhaps by way of JSON.
+      custom_objects: names to classes and functions that the config may mention.
+      safe_mode: refuse lambdas. Lambdas are refused without it too: the engine has no reader for them.
+
+    Raises:
+      TypeError: for a class or function that is not known.
+      ValueError: for a lambda.
+    """
+    if config is None or isinstance(config, (bool, int, float, str)):
+        return config
+    if not isinstance(config, (dict, list, tuple)):
+        return config  # an object already
+    with custom_object_scope(custom_objects or {}):
+        if isinstance(config, (list, tuple)):
+            return type(config)(
+                deserialize_keras_object(item, safe_mode=safe_mode) for item in config
+            )
+        if "class_name" not in config or "config" not in config:
+            return {
+                key: deserialize_keras_object(value, safe_mode=safe_mode)
+                for key, value in config.items()
+            }
+        return _deserialize_named(config, safe_mode)
+
+
+def _deserialize_named(config: dict[str, Any], safe_mode: bool) -> Any:
+    kind, inner = config["class_name"], config["config"]
+    if kind in _READERS:
+        return _READERS[kind](inner)
+    if kind == "__lambda__":
+        raise ValueError(
+            "The file holds a lambda, which is Python code; loading it would run code from the file. "
+            "Rebuild the model in Python and use load_weights instead."
+        )
+    if kind == "function":
+        return _find(config.get("module"), inner, config.get("registered_name"), "function")
+    cls = _find(config.get("module"), kind, config.get("registered_name"), "class")
+    made = cls.from_config(inner)
+    build = config.get("build_config")
+    if build and hasattr(made, "build_from_config"):
+        made.build_from_config(build)
+    compiled = config.get("compile_config")
+    if compiled and hasattr(made, "compile_from_config"):
+        made.compile_from_config(compiled)
+    return made
+
+
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "__tensor__": lambda c: Tensor(np.asarray(c["value"], dtypes.as_dtype(c["dtype"]).as_numpy_dtype)),
+    "__numpy__": lambda c: np.asarray(c["value"], c["dtype"]),
+    "__bytes__": lambda c: c["value"].encode("utf-8"),
+    "__ellipsis__": lambda c: Ellipsis,
+    "__slice__": lambda c: slice(*(deserialize_keras_object(c[k]) for k in ("start", "stop", "step"))),
+    "__tuple__": lambda c: tuple(deserialize_keras_object(v) for v in c["value"]),
+}  # fmt: skip
+_FUNCTIONS = ("activations", "losses", "metrics", "initializers", "regularizers", "constraints")
+
+
+def _find(module: str | None, name: str, registered: str | None, what: str) -> Any:
+    """A class or function of the engine or of the caller, by name."""
+    for key in (registered, name):
+        own = get_registered_object(key) if key else None
+        if own is not None:
+            return own
+    if what == "function":
+        for part in _FUNCTIONS:
+            found = getattr(importlib.import_module(f"engine.keras.{part}"), "get_function", None)
+            function = found(name) if found else None
+            if function is not None:
+                return function
+        raise TypeError(_unknown(what, name))
+    places = {place: own for own, place in _PLACES.items()}
+    if module is not None and (module == "keras" or module.startswith("keras.")):
+        part = "engine.keras" if module == "keras" else places.get(module, f"engine.{module}")
+        try:
+            space: Any = importlib.import_module(part)
+        except ImportError:
+            space = None
+        found = getattr(space, name, None) if not name.startswith("_") else None
+        if isinstance(found, type):
+            return found
+    raise TypeError(_unknown(what, name))
+
+
+def _unknown(what: str, name: str) -> str:
+    return (
+        f"The config names the {what} {name!r}, which is not known here."
+        f"{nearest(name, get_custom_objects()) if get_custom_objects() else ''} If it is your own, "
+        f"decorate it with @tf.keras.saving.register_keras_serializable(), or pass "
+        f"custom_objects={{{name!r}: ...}}."
+    )
+
+
+def deserialize_settings(config: dict[str, Any]) -> dict[str, Any]:
+    """A config with the objects in it made, ready for `__init__`."""
+    return {
+        name: deserialize_keras_object(value) if isinstance(value, (dict, list, tuple)) else value
+        for name, value in config.items()
+    }
