@@ -11,12 +11,13 @@ from typing import Any
 os.environ["KERAS_BACKEND"] = "jax"
 os.environ["JAX_PLATFORMS"] = "cpu"
 
+import jax
 import keras
 import numpy as np
 
 import engine as tf
 
-__all__ = ["as_json", "close", "keras", "numbers", "same_config"]
+__all__ = ["as_json", "close", "jax", "keras", "numbers", "same_config"]
 
 
 def numbers(structure: Any) -> list[np.ndarray]:
