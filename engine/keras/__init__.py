@@ -11,20 +11,22 @@ from typing import Any
 from engine.keras import (
     activations,
     callbacks,
+    config,
     initializers,
     layers,
     losses,
     metrics,
     models,
     optimizers,
+    random,
     utils,
 )
 from engine.keras.layer import Layer
 from engine.keras.models import Input, Model, Sequential
 
 __all__ = [
-    "Input", "Layer", "Model", "Sequential", "activations", "callbacks", "initializers", "layers",
-    "losses", "metrics", "models", "optimizers", "utils",
+    "Input", "Layer", "Model", "Sequential", "activations", "callbacks", "config",
+    "initializers", "layers", "losses", "metrics", "models", "optimizers", "random", "utils",
 ]  # fmt: skip
 
 

@@ -129,7 +129,7 @@ def next_key(state: Variable, count: Any = 1) -> Tensor:
     if hasattr(context.builder, "next_keys"):
         return context.builder.next_keys(state, count)
     now = state.value()
-    state.assign(now + cast(convert([0, count]), dtypes.int64))
+    state.assign(now + cast(convert([0, count]), now.dtype))
     return now
 
 
