@@ -156,6 +156,29 @@ def test_an_endless_loop_is_stopped_in_another_thread_too():
     assert not thread.is_alive() and reports[0].key == "endless"
 
 
+def test_a_thread_that_was_stopped_leaves_an_interpreter_that_can_be_profiled():
+    """CPython 3.11 hangs under a profiler when an asynchronous exception was sent and taken back."""
+    script = """if True:
+        import sys, threading
+        from graders.guard import run
+        def endless():
+            while True: pass
+        ran = []
+        thread = threading.Thread(target=lambda: ran.append(run(endless, (), 0.05)))
+        thread.start()
+        thread.join()
+        calls = []
+        sys.setprofile(lambda frame, event, arg: calls.append(event))
+        (lambda: None)()
+        sys.setprofile(None)
+        print(ran[0].timed_out, "call" in calls)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.split() == ["True", "True"]
+
+
 def test_a_slow_answer_is_still_tried_on_every_class_of_inputs():
     def slow(shape):
         time.sleep(0.15)
