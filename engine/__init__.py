@@ -196,6 +196,7 @@ __version__ = "0.1.0"
 
 _LATER = (
     "autograph",
+    "data",
     "debugging",
     "keras",
     "math",

@@ -452,7 +452,8 @@ def _over(
         body(item)
 
     def proceed() -> Any:
-        return and_(lambda: more(place[0]), *([] if test is None else [test]))
+        # `more` last: after a break a dataset is not asked for an element that nobody wants
+        return and_(*([] if test is None else [test]), lambda: more(place[0]))
 
     def get_all() -> tuple[Any, ...]:
         return (place[0], *get())

@@ -7,6 +7,8 @@ that draws therefore reads and updates it like any other state, and gives fresh 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -57,6 +59,25 @@ def set_seed(seed: int) -> None:
         _state = Variable(start, trainable=False, name="random_state")
     else:
         _state.assign(start)
+
+
+@contextmanager
+def own_state() -> Iterator[None]:
+    """Gives what is traced in the block a generator of its own, seeded by the global one when it draws.
+
+    A pipeline may run in a thread of its own; its numbers then do not depend on who draws first.
+    """
+    global _state
+    with init_scope():
+        key = draws.next_key(_global_state()).numpy()
+    before = _state
+    try:
+        mixed = (int(key[0]) + (int(key[1]) + 1) * 0x9E3779B97F4A7C15) & (2**62 - 1)
+        with init_scope():
+            _state = Variable(np.array([mixed, 0], np.int64), trainable=False, name="random_state")
+        yield
+    finally:
+        _state = before
 
 
 def _next_seed(seed: int | None) -> Tensor:
@@ -127,7 +148,11 @@ def gamma(
 
 
 def poisson(
-    shape: Any, lam: Any, dtype: Any = dtypes.float32, seed: int | None = None, name: str | None = None
+    shape: Any,
+    lam: Any,
+    dtype: Any = dtypes.float32,
+    seed: int | None = None,
+    name: str | None = None,
 ) -> Tensor:
     """Counts from the Poisson distribution: `shape` of them for each element of `lam`, the mean.
 
@@ -161,7 +186,9 @@ def _key(seed: Any) -> Tensor:
     """Two integers as a key, mixed so that it is not one of the global generator's."""
     given = convert(seed)
     if given.shape.num_elements() not in (2, None) or not given.dtype.is_integer:
-        raise InvalidArgumentError(f"A stateless seed is two integers, such as [1, 2], not {given}.")
+        raise InvalidArgumentError(
+            f"A stateless seed is two integers, such as [1, 2], not {given}."
+        )
     mixed = cast(given, dtypes.int64) * convert([0x5851F42D4C957F2D, 1], dtypes.int64)
     return mixed + convert([0x14057B7EF767814F, 1 << 40], dtypes.int64)
 
@@ -226,7 +253,9 @@ def stateless_categorical(
     return draws.categorical(_key(seed), logits, num_samples, dtype)
 
 
-def stateless_shuffle(value: Any, seed: Any, alg: Any = "auto_select", name: str | None = None) -> Tensor:
+def stateless_shuffle(
+    value: Any, seed: Any, alg: Any = "auto_select", name: str | None = None
+) -> Tensor:
     """As `shuffle`, but a function of `seed`. In TensorFlow it is tf.random.experimental's."""
     return draws.shuffle(_key(seed), value)
 

@@ -1,0 +1,28 @@
+"""`tf.data.experimental`: the older names of what datasets can do themselves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engine.data.dataset import AUTOTUNE, Dataset
+from engine.data.elements import INFINITE as INFINITE_CARDINALITY
+from engine.data.elements import UNKNOWN as UNKNOWN_CARDINALITY
+from engine.tensor import Tensor
+
+__all__ = [
+    "AUTOTUNE",
+    "INFINITE_CARDINALITY",
+    "UNKNOWN_CARDINALITY",
+    "cardinality",
+    "get_single_element",
+]
+
+
+def cardinality(dataset: Dataset) -> Tensor:
+    """`dataset.cardinality()`."""
+    return dataset.cardinality()
+
+
+def get_single_element(dataset: Dataset) -> Any:
+    """`dataset.get_single_element()`."""
+    return dataset.get_single_element()
