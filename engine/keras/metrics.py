@@ -99,14 +99,14 @@ class MeanSquaredError(MeanMetricWrapper):
     """The mean of squared differences over an epoch."""
 
     def __init__(self, name: str = "mean_squared_error", dtype: Any = "float32"):
-        super().__init__(FUNCTIONS["mse"], name, dtype)
+        super().__init__(FUNCTIONS["mean_squared_error"], name, dtype)
 
 
 class MeanAbsoluteError(MeanMetricWrapper):
     """The mean of absolute differences over an epoch."""
 
     def __init__(self, name: str = "mean_absolute_error", dtype: Any = "float32"):
-        super().__init__(FUNCTIONS["mae"], name, dtype)
+        super().__init__(FUNCTIONS["mean_absolute_error"], name, dtype)
 
 
 _TABLE: dict[str, Any] = {

@@ -94,22 +94,24 @@ def softmax_cross_entropy_with_logits(
     return cast(losses, given.dtype)
 
 
-def _labels_kernel(xp: Any, labels: Any, logits: Any) -> Any:
+_SPARSE = "sparse_softmax_cross_entropy_with_logits"
+
+
+def _labels_kernel(xp: Any, labels: Any, logits: Any, *, what: str = _SPARSE) -> Any:
     classes = logits.shape[-1]
     # As unsigned numbers the negative ones are the largest: one look at the maximum is enough.
     unsigned = labels.view(labels.dtype.str.replace("i", "u"))
     if unsigned.size and unsigned.max() >= classes:
         wrong = (labels < 0) | (labels >= classes)
         raise InvalidArgumentError(
-            f"sparse_softmax_cross_entropy_with_logits: label {int(labels[wrong].reshape(-1)[0])} is "
-            f"outside the valid range [0, {classes}); logits of shape {show(logits.shape)} have "
-            f"{classes} classes, numbered from 0."
+            f"{what}: label {int(labels[wrong].reshape(-1)[0])} is outside the valid range [0, {classes}); "
+            f"logits of shape {show(logits.shape)} have {classes} classes, numbered from 0. Give the last "
+            "layer one unit for each class, or number the labels from 0."
         )
     return labels
 
 
-def _labels_spec(labels: TensorSpec, logits: TensorSpec) -> TensorSpec:
-    what = "sparse_softmax_cross_entropy_with_logits"
+def _labels_spec(labels: TensorSpec, logits: TensorSpec, *, what: str = _SPARSE) -> TensorSpec:
     if not labels.dtype.is_integer:
         raise InvalidArgumentError(
             f"{what}: labels are class numbers, integers, but {labels.dtype.name} was given. For "
@@ -132,6 +134,11 @@ def _labels_spec(labels: TensorSpec, logits: TensorSpec) -> TensorSpec:
 
 
 _LABELS = primitive("checked_labels", _labels_kernel, _labels_spec, vjp=NOT_DIFFERENTIABLE)
+
+
+def checked_labels(labels: Tensor, logits: Tensor, what: str) -> Tensor:
+    """The labels, if each is the number of one of the classes of the logits; errors begin with `what`."""
+    return apply(_LABELS, labels, logits, what=what)
 
 
 def sparse_softmax_cross_entropy_with_logits(
