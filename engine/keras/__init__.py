@@ -12,6 +12,7 @@ from engine.keras import (
     activations,
     callbacks,
     config,
+    constraints,
     initializers,
     layers,
     losses,
@@ -19,14 +20,20 @@ from engine.keras import (
     models,
     optimizers,
     random,
+    regularizers,
+    saving,
     utils,
 )
+from engine.keras.dtype_policy import DTypePolicy
+from engine.keras.initializers import Initializer
 from engine.keras.layer import Layer
 from engine.keras.models import Input, Model, Sequential
+from engine.keras.regularizers import Regularizer
 
 __all__ = [
-    "Input", "Layer", "Model", "Sequential", "activations", "callbacks", "config",
-    "initializers", "layers", "losses", "metrics", "models", "optimizers", "random", "utils",
+    "DTypePolicy", "Initializer", "Input", "Layer", "Model", "Regularizer", "Sequential", "activations",
+    "callbacks", "config", "constraints", "initializers", "layers", "losses", "metrics", "models",
+    "optimizers", "random", "regularizers", "saving", "utils",
 ]  # fmt: skip
 
 

@@ -83,7 +83,8 @@ def _given(cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str
 
 
 def as_setting(value: Any) -> Any:
-    """A value as it stands in a config: objects and functions as dicts or names, the rest as it is."""
+    """A value as it stands in a config: activations as names, other objects and functions as dicts."""
+    from engine.keras import activations
     from engine.keras.serialization import serialize_keras_object
 
-    return serialize_keras_object(value)
+    return (activations.serialize if callable(value) else serialize_keras_object)(value)

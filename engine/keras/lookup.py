@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -19,38 +20,48 @@ def nearest(name: str, names: Iterable[str]) -> str:
 def find(kind: str, identifier: Any, table: Mapping[str, Any], base: type | None = None) -> Any:
     """What an argument such as `optimizer='sgd'` means.
 
-    Strings are looked up without regard to case and underscores; a class is instantiated; an
-    instance or function is returned as it is.
+    Strings are looked up without regard to case and underscores, those that are registered or in a
+    `custom_object_scope` first. A class is instantiated, a config is read, and an instance or function is
+    returned as it is.
 
     Raises:
       ValueError: for a name that is not in the table, with the nearest one.
       TypeError: for something that is no `kind`.
     """
+    from engine.keras.serialization import deserialize_keras_object, get_registered_object
+
+    found = identifier
     if isinstance(identifier, str):
-        plain = {name.lower().replace("_", ""): found for name, found in table.items()}
-        found = plain.get(identifier.lower().replace("_", ""))
+        found = get_registered_object(identifier) or by_name(identifier, table)
         if found is None:
             raise ValueError(
                 f"There is no {kind} named {identifier!r}.{nearest(identifier, table)}"
             )
-        return found() if isinstance(found, type) else found
-    if isinstance(identifier, type) and base is not None and issubclass(identifier, base):
-        return identifier()
-    if (base is not None and isinstance(identifier, base)) or callable(identifier):
-        return identifier
+    elif isinstance(identifier, dict):
+        found = deserialize_keras_object(identifier, module_objects=table)
+    if isinstance(found, type):
+        return found()
+    if (base is not None and isinstance(found, base)) or callable(found):
+        return found
     raise TypeError(
         f"A {kind} is given by its name, an instance or a function, not by {identifier!r}."
     )
 
 
+def by_name(name: str, table: Mapping[str, Any]) -> Any:
+    """The entry with this name, whatever its case and underscores; None if there is none."""
+    plain = name.lower().replace("_", "")
+    return next((table[key] for key in table if key.lower().replace("_", "") == plain), None)
+
+
 def snake_case(name: str) -> str:
     """'MeanSquaredError' becomes 'mean_squared_error', which is how Keras names things.
 
-    >>> snake_case("Dense"), snake_case("MeanSquaredError")
-    ('dense', 'mean_squared_error')
+    >>> snake_case("MeanSquaredError"), snake_case("Conv2DTranspose"), snake_case("SimpleRNN")
+    ('mean_squared_error', 'conv2d_transpose', 'simple_rnn')
     """
-    parts = "".join(f"_{c.lower()}" if c.isupper() else c for c in name)
-    return parts.strip("_")
+    words = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", words).lower()
 
 
 _counts: dict[str, int] = {}

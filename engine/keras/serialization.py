@@ -2,8 +2,8 @@
 
 An object becomes `{"module", "class_name", "config", "registered_name"}`. The module is the public place
 in Keras: a class of `engine.keras.layers.core` stands as `keras.layers`. Reading a config never imports
-a module and never runs code from it: classes are looked up by name, among the engine's own and those that
-were registered or handed over as `custom_objects`.
+a module that it names and never runs code from it: classes are looked up by name, among the engine's own
+and those that were registered or handed over as `custom_objects`.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ from typing import Any
 import numpy as np
 
 from engine import dtypes
-from engine.keras.lookup import nearest
+from engine.keras.lookup import by_name, nearest
 from engine.spec import TensorShape
 from engine.tensor import Tensor
 from engine.variable import Variable
 
 __all__ = [
+    "CustomObjectScope",
     "custom_object_scope",
     "deserialize_keras_object",
     "get_custom_objects",
@@ -37,12 +38,24 @@ __all__ = [
 _PLACES = {
     "engine.keras.dtype_policy": "keras",
     "engine.keras.layer": "keras.layers",
-    "engine.keras.symbolic": "keras.layers",
+    "engine.keras.operations": "keras.src.ops.numpy",
     "engine.keras.models": "keras",
     "engine.keras.functional": "keras.src.models.functional",
     "engine.keras.optimizers.schedules": "keras.optimizers.schedules",
 }
-_REGISTERED = {"Functional"}  # Keras writes their own names where others have null
+# The modules in which the classes that a config may name are looked for; no other is ever opened.
+_OPEN = {
+    "keras": "engine.keras",
+    "keras.src.models.functional": "engine.keras.functional",
+    "keras.src.ops.numpy": "engine.keras.operations",
+    **{
+        f"keras.{family}": f"engine.keras.{family}"
+        for family in (
+            "constraints", "initializers", "layers", "losses", "metrics", "models", "optimizers",
+            "optimizers.schedules", "random", "regularizers",
+        )
+    },
+}  # fmt: skip
 _globally: dict[str, Any] = {}
 _names: dict[Any, str] = {}
 
@@ -50,6 +63,8 @@ _names: dict[Any, str] = {}
 class _Scopes(threading.local):
     def __init__(self) -> None:
         self.stack: list[dict[str, Any]] = []
+        self.written: dict[int, tuple[Any, dict[str, Any]]] | None = None
+        self.read: dict[int, Any] | None = None
 
 
 _scopes = _Scopes()
@@ -66,7 +81,7 @@ def register_keras_serializable(
     >>> @register_keras_serializable("course")
     ... def twice(x):
     ...     return 2 * x
-    >>> serialize_keras_object(twice)["registered_name"]
+    >>> serialize_keras_object(twice)["config"]
     'course>twice'
     """
 
@@ -97,6 +112,21 @@ def custom_object_scope(custom_objects: dict[str, Any]) -> Iterator[None]:
         yield
     finally:
         _scopes.stack.pop()
+
+
+CustomObjectScope = custom_object_scope
+
+
+@contextmanager
+def sharing_scope() -> Iterator[None]:
+    """A `with` block in which an object that is met twice is written as one: its second config carries
+    the first's "shared_object_id", and reading makes the object once."""
+    before = _scopes.written, _scopes.read
+    _scopes.written, _scopes.read = {}, {}
+    try:
+        yield
+    finally:
+        _scopes.written, _scopes.read = before
 
 
 def get_registered_name(item: Any) -> str:
@@ -152,16 +182,13 @@ def serialize_keras_object(obj: Any) -> Any:
         )
     if getattr(obj, "__name__", "") == "<lambda>":
         return _serialize_lambda(obj)
-    name = obj.__name__
     if isinstance(obj, type):
-        module = _place(obj.__module__) or obj.__module__
-        return {"module": module, "class_name": name, "config": {}, "registered_name": None}
-    own = obj.__module__.startswith("engine.") and obj not in _names
+        raise TypeError(f"A config holds objects, not classes: write {obj.__name__}(...).")
     return {
         "module": "builtins",
         "class_name": "function",
-        "config": name,
-        "registered_name": "function" if own else get_registered_name(obj),
+        "config": get_registered_name(obj),
+        "registered_name": "function",
     }
 
 
@@ -176,6 +203,8 @@ def _plain(obj: Any) -> Any:
     if isinstance(obj, (Tensor, Variable)):
         value = {"value": obj.numpy().tolist(), "dtype": obj.dtype.name}
         return {"class_name": "__tensor__", "config": value}
+    if isinstance(obj, np.ndarray) and not obj.ndim:
+        return obj.item()
     if isinstance(obj, np.ndarray):
         value = {"value": obj.tolist(), "dtype": obj.dtype.name}
         return {"class_name": "__numpy__", "config": value}
@@ -201,9 +230,12 @@ def _serialize_lambda(obj: Any) -> Any:
 def _serialize_instance(obj: Any) -> dict[str, Any]:
     cls = type(obj)
     place = _place(cls.__module__)
-    registered = cls.__name__ if cls.__name__ in _REGISTERED and place else _names.get(cls)
+    # Classes that are not public in Keras stand with their own name where others have null.
+    internal = place is not None and place.startswith("keras.src")
+    registered = cls.__name__ if internal else _names.get(cls)
     if place is None:
-        place, registered = cls.__module__, get_registered_name(cls)
+        place = None if cls.__module__ == "__main__" else cls.__module__
+        registered = get_registered_name(cls)
     result = {
         "module": place,
         "class_name": cls.__name__,
@@ -215,6 +247,11 @@ def _serialize_instance(obj: Any) -> dict[str, Any]:
         found = read() if read else None
         if found is not None:
             result[extra] = serialize_keras_object(found)
+    if _scopes.written is not None:
+        # The object is kept beside its config: a number of an object that is gone could come again.
+        first = _scopes.written.setdefault(id(obj), (obj, result))[1]
+        if first is not result:
+            first["shared_object_id"] = result["shared_object_id"] = id(obj)
     return result
 
 
@@ -225,7 +262,7 @@ def deserialize_keras_object(
     config: Any,
     custom_objects: dict[str, Any] | None = None,
     safe_mode: bool = True,
-    **_ignored: Any,
+    module_objects: Any = None,
 ) -> Any:
     """The inverse of `serialize_keras_object`.
 
@@ -233,30 +270,25 @@ def deserialize_keras_object(
       config: what it returned, perhaps by way of JSON.
       custom_objects: names to classes and functions that the config may mention.
       safe_mode: refuse lambdas. Lambdas are refused without it too: the engine has no reader for them.
+      module_objects: names to classes and functions for a config that says no module.
 
     Raises:
-      TypeError: for a class or function that is not known.
+      TypeError: for a class or function that is not known, or a config that is not one.
       ValueError: for a lambda.
     """
-    if config is None or isinstance(config, (bool, int, float, str)):
-        return config
     if not isinstance(config, (dict, list, tuple)):
-        return config  # an object already
+        return config  # a number, a string, or an object already
     with custom_object_scope(custom_objects or {}):
         if isinstance(config, (list, tuple)):
-            return type(config)(
-                deserialize_keras_object(item, safe_mode=safe_mode) for item in config
-            )
+            return type(config)(deserialize_keras_object(item) for item in config)
         if "class_name" not in config or "config" not in config:
-            return {
-                key: deserialize_keras_object(value, safe_mode=safe_mode)
-                for key, value in config.items()
-            }
-        return _deserialize_named(config, safe_mode)
+            return {key: deserialize_keras_object(value) for key, value in config.items()}
+        return _deserialize_named(config, module_objects)
 
 
-def _deserialize_named(config: dict[str, Any], safe_mode: bool) -> Any:
+def _deserialize_named(config: dict[str, Any], module_objects: Any) -> Any:
     kind, inner = config["class_name"], config["config"]
+    inner = {} if inner is None else inner
     if kind in _READERS:
         return _READERS[kind](inner)
     if kind == "__lambda__":
@@ -264,16 +296,25 @@ def _deserialize_named(config: dict[str, Any], safe_mode: bool) -> Any:
             "The file holds a lambda, which is Python code; loading it would run code from the file. "
             "Rebuild the model in Python and use load_weights instead."
         )
+    shape = str if kind == "function" else dict
+    if not isinstance(inner, shape) or not isinstance(kind, str):
+        raise TypeError(
+            f"The config of {kind!r} should be a {shape.__name__}, but it is {inner!r}."
+        )
     if kind == "function":
-        return _find(config.get("module"), inner, config.get("registered_name"), "function")
-    cls = _find(config.get("module"), kind, config.get("registered_name"), "class")
-    made = cls.from_config(inner)
+        return _find_function(inner, config.get("registered_name"))
+    shared = config.get("shared_object_id")
+    if _scopes.read is not None and shared in _scopes.read:
+        return _scopes.read[shared]
+    made = _find_class(config, kind, module_objects).from_config(inner)
     build = config.get("build_config")
-    if build and hasattr(made, "build_from_config"):
+    if build and hasattr(made, "build_from_config") and not getattr(made, "built", False):
         made.build_from_config(build)
     compiled = config.get("compile_config")
     if compiled and hasattr(made, "compile_from_config"):
         made.compile_from_config(compiled)
+    if _scopes.read is not None and shared is not None:
+        _scopes.read[shared] = made
     return made
 
 
@@ -283,43 +324,46 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "__bytes__": lambda c: c["value"].encode("utf-8"),
     "__ellipsis__": lambda c: Ellipsis,
     "__slice__": lambda c: slice(*(deserialize_keras_object(c[k]) for k in ("start", "stop", "step"))),
-    "__tuple__": lambda c: tuple(deserialize_keras_object(v) for v in c["value"]),
 }  # fmt: skip
 _FUNCTIONS = ("activations", "losses", "metrics", "initializers", "regularizers", "constraints")
 
 
-def _find(module: str | None, name: str, registered: str | None, what: str) -> Any:
-    """A class or function of the engine or of the caller, by name."""
-    for key in (registered, name):
-        own = get_registered_object(key) if key else None
-        if own is not None:
-            return own
-    if what == "function":
-        for part in _FUNCTIONS:
-            found = getattr(importlib.import_module(f"engine.keras.{part}"), "get_function", None)
-            function = found(name) if found else None
-            if function is not None:
-                return function
-        raise TypeError(_unknown(what, name))
-    places = {place: own for own, place in _PLACES.items()}
-    if module is not None and (module == "keras" or module.startswith("keras.")):
-        part = "engine.keras" if module == "keras" else places.get(module, f"engine.{module}")
-        try:
-            space: Any = importlib.import_module(part)
-        except ImportError:
-            space = None
-        found = getattr(space, name, None) if not name.startswith("_") else None
-        if isinstance(found, type):
-            return found
-    raise TypeError(_unknown(what, name))
+def _find_function(name: str, registered: str | None) -> Any:
+    """A function of the caller or of the engine, by name."""
+    own = get_registered_object(name)
+    if own is None and registered not in (None, "function"):
+        own = get_registered_object(str(registered))
+    if own is not None:
+        return own
+    for part in _FUNCTIONS:
+        read = getattr(importlib.import_module(f"engine.keras.{part}"), "get_function", None)
+        function = read(name) if read else None
+        if function is not None:
+            return function
+    raise TypeError(_unknown("function", name))
+
+
+def _find_class(config: dict[str, Any], name: str, module_objects: Any) -> Any:
+    """The class that a config names: one of the caller's, or one that stands in the module it says."""
+    module, registered = config.get("module"), config.get("registered_name", name)
+    builtin = module in _OPEN and registered is None
+    found = None if builtin else get_registered_object(registered or name)
+    if found is None and module in _OPEN and not name.startswith("_"):
+        found = getattr(importlib.import_module(_OPEN[module]), name, None)
+    elif found is None and module is None and module_objects is not None:
+        found = by_name(name, module_objects)
+    # What a module of the engine imports, such as a type, stands in it too, but has no from_config.
+    if isinstance(found, type) and hasattr(found, "from_config"):
+        return found
+    raise TypeError(_unknown("class", name))
 
 
 def _unknown(what: str, name: str) -> str:
+    known = get_custom_objects()
     return (
         f"The config names the {what} {name!r}, which is not known here."
-        f"{nearest(name, get_custom_objects()) if get_custom_objects() else ''} If it is your own, "
-        f"decorate it with @tf.keras.saving.register_keras_serializable(), or pass "
-        f"custom_objects={{{name!r}: ...}}."
+        f"{nearest(name, known) if known else ''} If it is your own, decorate it with "
+        f"@tf.keras.saving.register_keras_serializable(), or pass custom_objects={{{name!r}: ...}}."
     )
 
 
