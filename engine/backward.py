@@ -34,7 +34,7 @@ def walk_tensors(
         if entry is None:
             continue
         primitive, attrs, inputs_at, inputs, output = entry
-        dy = _take(cotangents, position, output, keep)
+        dy = _take(cotangents, position, output, keep, primitive.gaps)
         if dy is None:
             continue
         rules = rules_of(primitive, dy, output, inputs, attrs)
@@ -59,7 +59,7 @@ def walk_arrays(
             continue
         primitive, attrs, inputs_at, inputs, output = entry
         if type(output) is tuple:
-            dy = _take(cotangents, position, output, keep)
+            dy = _take(cotangents, position, output, keep, primitive.gaps)
         else:
             dy = cotangents[position]
             if position not in keep:
@@ -100,14 +100,16 @@ def _hand_on(cotangents: list[Any], at: int, value: Any, to: Any) -> None:
     cotangents[at] = value if before is None else before + value
 
 
-def _as_tensor(value: Any) -> Tensor:
-    return value if isinstance(value, Tensor) else Tensor(value)
+def _as_tensor(value: Any) -> Tensor | None:
+    return value if value is None or isinstance(value, Tensor) else Tensor(value)
 
 
-def _take(cotangents: list[Any], position: int, output: Any, keep: set[int]) -> Any:
+def _take(
+    cotangents: list[Any], position: int, output: Any, keep: set[int], gaps: bool = False
+) -> Any:
     """The cotangent of an entry's output, removed unless somebody asked for it; None if there is none.
 
-    For an operation with several outputs a tuple, with zeros for those that have none.
+    For an operation with several outputs a tuple, with zeros (or gaps: None) for those that have none.
     """
     if type(output) is not tuple:
         dy = cotangents[position]
@@ -118,6 +120,8 @@ def _take(cotangents: list[Any], position: int, output: Any, keep: set[int]) -> 
     parts = [_take(cotangents, place, None, keep) for place in places]
     if all(part is None for part in parts):
         return None
+    if gaps:
+        return tuple(parts)
     pairs = zip(output, parts, strict=True)
     return tuple(zeros_like(tensor) if part is None else part for tensor, part in pairs)
 

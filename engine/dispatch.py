@@ -48,6 +48,7 @@ class Primitive:
     stateful: the value is not a function of the inputs alone; never folded, shared or removed.
     scalar: of an elementwise operation, what it does to one number: `scalar(*elements, **attrs)` gives an
       expression (see `engine.scalar`). With it, a graph can fuse the operation with its neighbours.
+    gaps: of several outputs, those without a cotangent come to the vjp as None instead of zeros.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Primitive:
     on_arrays: bool = False
     stateful: bool = False
     scalar: Callable[..., Any] | None = None
+    gaps: bool = False
 
     def __repr__(self) -> str:
         return f"Primitive({self.name})"
