@@ -7,6 +7,7 @@ nothing but handle and position, so that gradients of a loop may ask for rows ag
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Iterator as Rows
 from typing import Any
 
@@ -49,6 +50,14 @@ class Run:
         return Run(self.begun)
 
 
+def unseen(function: Callable[..., Any], *args: Any) -> Any:
+    """A call that is neither traced nor recorded, as all that a pipeline does."""
+    if context.builder is None and context.log is None:
+        return function(*args)
+    with init_scope():
+        return function(*args)
+
+
 class Iterator:
     """What `iter(dataset)` returns: the elements, one after the other. Each iterator goes its own way.
 
@@ -73,10 +82,7 @@ class Iterator:
 
     def next_row(self) -> Row:
         """The next row; StopIteration after the last."""
-        if context.builder is None and context.log is None:
-            return next(self._rows)
-        with init_scope():  # a pipeline is neither traced nor recorded
-            return next(self._rows)
+        return unseen(next, self._rows)
 
     def __next__(self) -> Any:
         if context.tracing:
@@ -215,18 +221,16 @@ def _resume(xp: Any, iterator: Iterator) -> Any:
 
 
 def _there(xp: Any, handle: Any, position: Any) -> Any:
-    with init_scope():
-        return np.bool_(handle[()].there(int(position)))
+    return np.bool_(unseen(handle[()].there, int(position)))
 
 
 def _row(xp: Any, handle: Any, position: Any, specs: _Specs) -> tuple[Any, ...]:
-    with init_scope():
-        return tuple([devices.place(value) for value in handle[()].row(int(position))])
+    return tuple(map(devices.place, unseen(handle[()].row, int(position))))
 
 
 def _get_next(xp: Any, iterator: Iterator, specs: _Specs) -> tuple[Any, ...]:
     try:
-        return tuple([devices.place(value) for value in iterator.next_row()])
+        return tuple(map(devices.place, iterator.next_row()))
     except StopIteration:
         raise OutOfRangeError("End of sequence: the iterator has given all its elements.") from None
 
