@@ -22,9 +22,10 @@ class Tensor:
 
     `_array` is the NumPy or CuPy array (a NumPy scalar when rank 0 is what the kernel returned);
     `_node` is the number under which a tape's log knows this tensor, 0 while none does.
+    `_keras_mask` is set by layers that say which steps of a sequence count, see `engine.keras.masking`.
     """
 
-    __slots__ = ("__weakref__", "_array", "_node")
+    __slots__ = ("__weakref__", "_array", "_keras_mask", "_node")
     __array_priority__ = 100  # ndarray + Tensor asks the Tensor
     __hash__ = None  # type: ignore[assignment]  # == compares values; use t.ref() as a key
 

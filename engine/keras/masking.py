@@ -7,16 +7,18 @@ from typing import Any
 from engine import nest
 from engine.tensor import Tensor
 
+_SLOT = "_keras_mask"
+
 
 def get_mask(tensor: Any) -> Any:
     """The boolean mask that a layer gave this tensor, shape `(batch, steps)`, or None."""
-    return getattr(tensor, "_keras_mask", None)
+    return getattr(tensor, _SLOT, None)
 
 
 def set_mask(tensor: Any, mask: Any) -> None:
     """Gives a tensor its mask."""
     if isinstance(tensor, Tensor):
-        tensor._keras_mask = mask
+        setattr(tensor, _SLOT, mask)
 
 
 def masks_of(structure: Any) -> Any:

@@ -287,7 +287,8 @@ def deserialize_keras_object(
 
 
 def _deserialize_named(config: dict[str, Any], module_objects: Any) -> Any:
-    kind, inner = config["class_name"], config["config"]
+    kind: Any = config["class_name"]
+    inner: Any = config["config"]
     inner = {} if inner is None else inner
     if kind in _READERS:
         return _READERS[kind](inner)
