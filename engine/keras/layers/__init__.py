@@ -1,14 +1,114 @@
-"""The layers, one module a family: `core` (Dense, Activation, Flatten)."""
+"""The layers, one module a family: `core` (Dense, ...), `activation`, `embedding`, `merging`,
+`normalization`, `regularization` (Dropout, ...), `reshaping`, `convolutional`, `depthwise`, `pooling`,
+`padding`."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from engine.keras.layer import InputSpec, Layer
-from engine.keras.layers.core import Activation, Dense, Flatten
-from engine.keras.symbolic import Input
+from engine.keras.layers import convolutional, depthwise, padding, pooling
+from engine.keras.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
+from engine.keras.layers.convolutional import *  # noqa: F403
+from engine.keras.layers.core import Dense, EinsumDense, Identity, Lambda, Masking, Wrapper
+from engine.keras.layers.depthwise import *  # noqa: F403
+from engine.keras.layers.embedding import Embedding
+from engine.keras.layers.input import Input, InputLayer
+from engine.keras.layers.merging import (
+    Add,
+    Average,
+    Concatenate,
+    Dot,
+    Maximum,
+    Minimum,
+    Multiply,
+    Subtract,
+    add,
+    average,
+    concatenate,
+    dot,
+    maximum,
+    minimum,
+    multiply,
+    subtract,
+)
+from engine.keras.layers.normalization import (
+    BatchNormalization,
+    GroupNormalization,
+    LayerNormalization,
+    RMSNormalization,
+    SpectralNormalization,
+    UnitNormalization,
+)
+from engine.keras.layers.padding import *  # noqa: F403
+from engine.keras.layers.pooling import *  # noqa: F403
+from engine.keras.layers.regularization import (
+    ActivityRegularization,
+    AlphaDropout,
+    Dropout,
+    GaussianDropout,
+    GaussianNoise,
+    SpatialDropout1D,
+    SpatialDropout2D,
+    SpatialDropout3D,
+)
+from engine.keras.layers.reshaping import Flatten, Permute, RepeatVector, Reshape
 
-__all__ = ["Activation", "Dense", "Flatten", "Input", "InputSpec", "Layer"]
+__all__ = [
+    "ELU",
+    "Activation",
+    "ActivityRegularization",
+    "Add",
+    "AlphaDropout",
+    "Average",
+    "BatchNormalization",
+    "Concatenate",
+    "Dense",
+    "Dot",
+    "Dropout",
+    "EinsumDense",
+    "Embedding",
+    "Flatten",
+    "GaussianDropout",
+    "GaussianNoise",
+    "GroupNormalization",
+    "Identity",
+    "Input",
+    "InputLayer",
+    "InputSpec",
+    "Lambda",
+    "Layer",
+    "LayerNormalization",
+    "LeakyReLU",
+    "Masking",
+    "Maximum",
+    "Minimum",
+    "Multiply",
+    "PReLU",
+    "Permute",
+    "RMSNormalization",
+    "ReLU",
+    "RepeatVector",
+    "Reshape",
+    "Softmax",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+    "SpatialDropout3D",
+    "SpectralNormalization",
+    "Subtract",
+    "UnitNormalization",
+    "Wrapper",
+    "add",
+    "average",
+    "concatenate",
+    "dot",
+    "maximum",
+    "minimum",
+    "multiply",
+    "subtract",
+]
+for _family in (convolutional, depthwise, padding, pooling):
+    __all__ += _family.__all__
 
 
 def __getattr__(name: str) -> Any:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from engine import dtypes
-from engine.keras import activations, initializers
+from engine.keras import activations, constraints, initializers, regularizers
 from engine.keras.input_spec import InputSpec
 from engine.keras.layer import Layer
 from engine.keras.layers.core import known_size
-from engine.keras.weights import constraint_of, regularizer_of
-from engine.ops.elementwise import exp, relu, where, zeros_like
+from engine.ops.elementwise import exp, greater, relu, where, zeros_like
 from engine.ops.reduce import reduce_logsumexp
 from engine.spec import compatible
 from engine.tensor import Tensor
@@ -143,8 +142,8 @@ class PReLU(Layer):
     ):
         super().__init__(**kwargs)
         self.alpha_initializer = initializers.get(alpha_initializer)
-        self.alpha_regularizer = regularizer_of(alpha_regularizer)
-        self.alpha_constraint = constraint_of(alpha_constraint)
+        self.alpha_regularizer = regularizers.get(alpha_regularizer)
+        self.alpha_constraint = constraints.get(alpha_constraint)
         several = shared_axes is None or isinstance(shared_axes, (list, tuple))
         axes = shared_axes if several else [shared_axes]
         self.shared_axes = None if axes is None else list(axes)
@@ -159,7 +158,7 @@ class PReLU(Layer):
             tuple(axes.get(axis, 1) for axis in range(1, rank)), self.alpha_initializer,
             regularizer=self.alpha_regularizer, constraint=self.alpha_constraint, name="alpha",
         )  # fmt: skip
-        self.input_spec = InputSpec(ndim=rank, axes=axes if shared else {})
+        self.input_spec = InputSpec(ndim=rank, axes=dict(axes) if shared else None)
 
     def call(self, inputs: Tensor) -> Tensor:
         """The function of each element."""
@@ -207,4 +206,4 @@ class Softmax(Layer):
                 f"Softmax: each size of the mask must be 1 or that of the inputs, but the mask has shape "
                 f"{mask.shape} and the inputs have shape {inputs.shape}."
             )
-        return mask if mask.dtype is dtypes.bool_ else mask > 0.5
+        return mask if mask.dtype is dtypes.bool_ else greater(mask, 0.5)

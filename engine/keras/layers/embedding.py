@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from engine import dtypes
-from engine.keras import initializers
+from engine.keras import constraints, initializers, regularizers
 from engine.keras.configurable import as_setting
 from engine.keras.layer import Layer
 from engine.keras.layers.core import refuse_quantization
-from engine.keras.weights import constraint_of, regularizer_of
 from engine.ops.elementwise import cast, not_equal
 from engine.ops.indexing import gather
 from engine.tensor import Tensor
@@ -61,8 +60,8 @@ class Embedding(Layer):
         self.input_dim = input_dim
         self.output_dim = output_dim
         self.embeddings_initializer = initializers.get(embeddings_initializer)
-        self.embeddings_regularizer = regularizer_of(embeddings_regularizer)
-        self.embeddings_constraint = constraint_of(embeddings_constraint)
+        self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
+        self.embeddings_constraint = constraints.get(embeddings_constraint)
         self.mask_zero = mask_zero
         self.supports_masking = mask_zero
         self.autocast = False  # positions stay what they are

@@ -135,7 +135,7 @@ class Average(Merge):
 
     def merge(self, inputs: list[Tensor]) -> Tensor:
         """(a + b + ...) / n."""
-        return functools.reduce(ew.add, inputs) / len(inputs)
+        return ew.divide(functools.reduce(ew.add, inputs), len(inputs))
 
 
 class Multiply(Merge):

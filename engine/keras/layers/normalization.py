@@ -9,12 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 from engine import dtypes
-from engine.keras import initializers
+from engine.keras import constraints, initializers, regularizers
 from engine.keras.config import epsilon as small_number
 from engine.keras.input_spec import InputSpec
 from engine.keras.layer import Layer
 from engine.keras.layers.core import Wrapper, known_size
-from engine.keras.weights import constraint_of, regularizer_of
 from engine.ops.elementwise import cast, equal, ones_like, rsqrt, square, where, zeros_like
 from engine.ops.layout import broadcast_like, expand_dims, reshape, sizes
 from engine.ops.linalg import matmul
@@ -60,8 +59,8 @@ class _ScaleAndShift(Layer):
         """Pairs are for beta and for gamma."""
         self.center, self.scale = center, scale
         self.beta_initializer, self.gamma_initializer = map(initializers.get, initial)
-        self.beta_regularizer, self.gamma_regularizer = map(regularizer_of, regularizer)
-        self.beta_constraint, self.gamma_constraint = map(constraint_of, constraint)
+        self.beta_regularizer, self.gamma_regularizer = map(regularizers.get, regularizer)
+        self.beta_constraint, self.gamma_constraint = map(constraints.get, constraint)
         self.supports_masking = True
 
     def _add_scale_and_shift(self, shape: Any, scale: bool, center: bool) -> None:

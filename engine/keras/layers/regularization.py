@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from engine.keras import random
+from engine.keras import random, regularizers
 from engine.keras.input_spec import InputSpec
 from engine.keras.layer import Layer
 from engine.keras.layers.reshaping import standardize_data_format
-from engine.ops.elementwise import cast, where
+from engine.ops.elementwise import cast, greater_equal, where
 from engine.ops.layout import broadcast_to, sizes
 from engine.tensor import Tensor
 
@@ -183,7 +183,8 @@ class AlphaDropout(Dropout):
             if asked is None
             else [n if d is None else d for d, n in zip(asked, full, strict=True)]
         )
-        kept = random.uniform(shape, dtype="float32", seed=self.seed_generator) >= self.rate
+        numbers = random.uniform(shape, dtype="float32", seed=self.seed_generator)
+        kept = greater_equal(numbers, self.rate)
         if asked is not None:
             kept = broadcast_to(kept, full)
         # Klambauer et al. 2017, section 3: the affine map that restores mean 0 and variance 1.
@@ -252,8 +253,6 @@ class ActivityRegularization(Layer):
     """
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any):
-        from engine.keras import regularizers
-
         super().__init__(activity_regularizer=regularizers.L1L2(l1=l1, l2=l2), **kwargs)
         self.l1 = l1
         self.l2 = l2

@@ -7,7 +7,7 @@ from typing import Any
 from engine.keras import config
 from engine.keras.input_spec import InputSpec
 from engine.keras.layer import Layer
-from engine.ops.joining import repeat
+from engine.ops.joining import tile
 from engine.ops.layout import expand_dims, reshape, sizes, transpose
 from engine.spec import element_count, whole
 from engine.tensor import Tensor
@@ -154,4 +154,4 @@ class RepeatVector(Layer):
 
     def call(self, inputs: Tensor) -> Tensor:
         """The copies, along a new axis 1."""
-        return repeat(expand_dims(inputs, 1), self.n, 1)
+        return tile(expand_dims(inputs, 1), [1, self.n, 1])
