@@ -229,6 +229,7 @@ def sparsemax(x: Any, axis: int = -1) -> Tensor:
     """The point of the simplex nearest to x along `axis`: like softmax, but with true zeros.
 
     max(x - t, 0), with t such that the results add up to 1 (Martins and Astudillo, 2016, algorithm 1).
+    Keras 3.15 takes another t where more than one number stays above 0: its results then do not add up.
 
     >>> sparsemax([[2.0, 1.5, -1.0]]).numpy().tolist()
     [[0.75, 0.25, 0.0]]

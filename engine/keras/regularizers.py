@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from engine.keras.configurable import Configurable
 from engine.keras.lookup import find
 from engine.keras.serialization import custom_object_scope, serialize_keras_object
@@ -40,6 +42,11 @@ def _factor(value: Any, name: str, default: float) -> float:
     return float(value)
 
 
+def _rounded(config: dict[str, Any], name: str) -> dict[str, Any]:
+    """A config with one number in float32, in which Keras keeps it and writes it down."""
+    return {**config, name: float(np.float32(config[name]))}
+
+
 class L1L2(Regularizer):
     """`l1 * sum(|x|) + l2 * sum(x^2)`.
 
@@ -71,6 +78,10 @@ class L1(Regularizer):
     def __call__(self, x: Any) -> Tensor:
         """The penalty of x, a scalar."""
         return self.l1 * reduce_sum(absolute(convert(x)))
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments."""
+        return _rounded(super().get_config(), "l1")
 
 
 class L2(Regularizer):
@@ -118,6 +129,10 @@ class OrthogonalRegularizer(Regularizer):
         others = products * (1.0 - eye(count, dtype=x.dtype))
         pairs = count * (count - 1.0) / 2.0
         return self.factor * 0.5 * reduce_sum(absolute(others)) / pairs
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments."""
+        return _rounded(super().get_config(), "factor")
 
 
 l1, l2, l1_l2, orthogonal_regularizer = L1, L2, L1L2, OrthogonalRegularizer
