@@ -76,6 +76,7 @@ class Layer(WeightHolder, Configurable):
     _not_in_config: tuple[str, ...] = ("autocast", "activity_regularizer")
     input_spec: Any = None
     supports_masking = False
+    _built_by_init = False  # True for layers that work alike on any shape: there is nothing to build
 
     def __init__(
         self,
@@ -99,7 +100,7 @@ class Layer(WeightHolder, Configurable):
         self.dtype_policy = dtype_policy.get(dtype)
         self.autocast = bool(autocast)
         self.activity_regularizer = regularizer_of(activity_regularizer)
-        self.built = False
+        self.built = self._built_by_init and type(self).build is Layer.build
         self._trainable = bool(trainable)
         self._weights = []
         self._losses: list[Tensor] = []

@@ -73,6 +73,13 @@ class SeedGenerator:
                 np.array([start, 0], np.uint32), trainable=False, name="seed_generator_state"
             )
 
+    __keras_state__ = True  # a layer that keeps one counts its state among its variables
+
+    @property
+    def variables(self) -> list[Variable]:
+        """The state."""
+        return [self.state]
+
     def next(self) -> Tensor:
         """A seed, two uint32 numbers, that no other call returns."""
         return draws.next_key(self.state)

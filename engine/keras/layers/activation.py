@@ -34,6 +34,8 @@ class Activation(Layer):
     [0.0, 2.0]
     """
 
+    _built_by_init = True
+
     def __init__(self, activation: Any, **kwargs: Any):
         super().__init__(**kwargs)
         self.activation = activations.get(activation)
@@ -56,6 +58,8 @@ class ReLU(Layer):
     >>> tf.keras.layers.ReLU(max_value=6.0, negative_slope=0.5)([-2.0, 3.0, 9.0]).numpy().tolist()
     [-1.0, 3.0, 6.0]
     """
+
+    _built_by_init = True
 
     def __init__(
         self,
@@ -88,6 +92,8 @@ class LeakyReLU(Layer):
     [-1.0, 3.0]
     """
 
+    _built_by_init = True
+
     def __init__(self, negative_slope: float = 0.3, **kwargs: Any):
         super().__init__(**kwargs)
         _not_negative("LeakyReLU", negative_slope=negative_slope)
@@ -109,6 +115,8 @@ class ELU(Layer):
     >>> tf.keras.layers.ELU()([-100.0, 3.0]).numpy().tolist()
     [-1.0, 3.0]
     """
+
+    _built_by_init = True
 
     def __init__(self, alpha: float = 1.0, **kwargs: Any):
         super().__init__(**kwargs)
@@ -177,6 +185,8 @@ class Softmax(Layer):
     >>> tf.keras.layers.Softmax()([1.0, 1.0, 9.0], mask=tf.constant([True, True, False])).numpy().tolist()
     [0.5, 0.5, 0.0]
     """
+
+    _built_by_init = True
 
     def __init__(self, axis: Any = -1, **kwargs: Any):
         super().__init__(**kwargs)

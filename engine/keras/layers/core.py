@@ -311,6 +311,8 @@ class _EinsumShapes:
 class Identity(Layer):
     """Its input."""
 
+    _built_by_init = True
+
     def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
         self.supports_masking = True
@@ -330,6 +332,8 @@ class Masking(Layer):
     >>> masked._keras_mask.numpy().tolist()
     [[True, False]]
     """
+
+    _built_by_init = True
 
     def __init__(self, mask_value: float = 0.0, **kwargs: Any):
         super().__init__(**kwargs)

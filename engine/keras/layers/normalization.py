@@ -385,6 +385,8 @@ class UnitNormalization(Layer):
     [[0.6000000238418579, 0.800000011920929]]
     """
 
+    _built_by_init = True
+
     def __init__(self, axis: Any = -1, **kwargs: Any):
         super().__init__(**kwargs)
         self.axis = _axis_setting(axis, "UnitNormalization")

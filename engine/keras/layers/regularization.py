@@ -22,6 +22,8 @@ __all__ = [
 class _Noise(Layer):
     """A layer that draws numbers during training, from a seed, and else returns its input."""
 
+    _built_by_init = True
+
     def _draws_from(self, seed: int | None, name: str, amount: float, below: float = 1) -> None:
         """Keeps seed and amount; the amount is in [0, below]."""
         if not 0 <= amount <= below:
@@ -108,8 +110,9 @@ class _SpatialDropout(Dropout):
         return (None, None, *ones) if self.data_format == "channels_first" else (None, *ones, None)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make a layer like this one; Keras writes the dtype as a plain name."""
-        return {**super().get_config(), "dtype": self.dtype}
+        """The arguments that make a layer like this one, the dtype as a plain name, as in Keras."""
+        config = {**super().get_config(), "dtype": self.dtype}
+        return {name: value for name, value in config.items() if name != "trainable"}
 
 
 class SpatialDropout1D(_SpatialDropout):
@@ -251,6 +254,8 @@ class ActivityRegularization(Layer):
     >>> layer(tf.constant([[1.0, -3.0], [2.0, 0.0]])).shape, float(layer.losses[0])
     (TensorShape([2, 2]), 1.5)
     """
+
+    _built_by_init = True
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any):
         super().__init__(activity_regularizer=regularizers.L1L2(l1=l1, l2=l2), **kwargs)

@@ -77,6 +77,8 @@ class Reshape(Layer):
     TensorShape([2, 3, 4])
     """
 
+    _built_by_init = True
+
     def __init__(self, target_shape: Any, **kwargs: Any):
         super().__init__(**kwargs)
         self.target_shape = tuple(whole(size, "A size") for size in target_shape)
