@@ -11,7 +11,7 @@ from typing import Any
 
 from engine import nest
 from engine.keras.layers.input import InputLayer
-from engine.keras.models import Model
+from engine.keras.model import Model
 from engine.keras.serialization import deserialize_keras_object, serialize_keras_object
 from engine.keras.symbolic import KerasTensor, Node, node_of
 from engine.ops.creation import convert

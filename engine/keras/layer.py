@@ -76,7 +76,9 @@ class Layer(WeightHolder, Configurable):
     _not_in_config: tuple[str, ...] = ("autocast", "activity_regularizer")
     input_spec: Any = None
     supports_masking = False
-    _built_by_init = False  # True for layers that work alike on any shape: there is nothing to build
+    _built_by_init = (
+        False  # True for layers that work alike on any shape: there is nothing to build
+    )
 
     def __init__(
         self,
@@ -360,10 +362,7 @@ class Layer(WeightHolder, Configurable):
     def compute_output_shape(self, input_shape: Any, *more: Any) -> Any:
         """The shape of the output for an input of this shape, found by a trial trace."""
         shapes = [input_shape, *more]
-        given = [
-            _map_shapes(lambda shape: symbolic.KerasTensor(shape, self.compute_dtype), s)
-            for s in shapes
-        ]
+        given = [inputs_of(shape, self.compute_dtype) for shape in shapes]
         return nest.map_structure(
             lambda t: t.shape, symbolic.trace(self, tuple(given), {}, self.name)
         )
@@ -415,6 +414,11 @@ def _map_shapes(f: Callable[[Any], Any], shapes: Any) -> Any:
     if isinstance(shapes, dict):
         return {key: _map_shapes(f, part) for key, part in shapes.items()}
     return [_map_shapes(f, part) for part in shapes]
+
+
+def inputs_of(shapes: Any, dtype: Any) -> Any:
+    """KerasTensors for a structure of shapes."""
+    return _map_shapes(lambda shape: symbolic.KerasTensor(shape, dtype), shapes)
 
 
 def _as_shape(shapes: Any) -> Any:

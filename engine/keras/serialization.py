@@ -39,7 +39,8 @@ _PLACES = {
     "engine.keras.dtype_policy": "keras",
     "engine.keras.layer": "keras.layers",
     "engine.keras.operations": "keras.src.ops.numpy",
-    "engine.keras.models": "keras",
+    "engine.keras.model": "keras",
+    "engine.keras.sequential": "keras",
     "engine.keras.functional": "keras.src.models.functional",
     "engine.keras.optimizers.schedules": "keras.optimizers.schedules",
 }

@@ -152,8 +152,8 @@ def _sources(model: Any, layer: Any) -> str:
 
 
 def _source(tensor: KerasTensor) -> str:
-    assert tensor._keras_history is not None
-    operation, number, output = tensor._keras_history
+    history: Any = tensor._keras_history
+    operation, number, output = history  # (operation, call, output)
     return f"{operation.name}[{number}][{output}]"
 
 

@@ -41,7 +41,7 @@ class AutocastVariable(Variable):
 
 
 # Attributes whose layers and variables are not the layer's own.
-_NOT_OWN = {
+NOT_OWN = {
     "_call",
     "_losses",
     "_inbound_nodes",
@@ -154,7 +154,7 @@ class WeightHolder:
         """The variables and objects with variables in the attributes, in the order they were first set."""
         yield from self._weights
         for name, value in vars(self).items():
-            if name not in _NOT_OWN:
+            if name not in NOT_OWN:
                 yield from _parts(value)
 
     def _own_variables(self) -> list[Variable]:
@@ -169,9 +169,7 @@ class WeightHolder:
     def _trackable_children(self) -> dict[str, Any]:
         """What tf.train.Checkpoint looks through for variables: every attribute."""
         return {
-            name: value
-            for name, value in vars(self).items()
-            if name not in _NOT_OWN - {"optimizer"}
+            name: value for name, value in vars(self).items() if name not in NOT_OWN - {"optimizer"}
         }
 
     @property
