@@ -100,6 +100,10 @@ class Identity(Initializer):
         rows, columns = shape
         return convert(self.gain * sequences.eye(rows, columns, dtype=_dtype(dtype)))
 
+    def get_config(self) -> dict[str, Any]:
+        """The gain, unless it is 1: Keras writes none, and reads it."""
+        return {} if self.gain == 1 else super().get_config()
+
 
 # --- drawn ----------------------------------------------------------------------------------------
 
@@ -229,43 +233,43 @@ class VarianceScaling(RandomInitializer):
 class GlorotUniform(VarianceScaling):
     """Uniform in +-sqrt(6 / (fan_in + fan_out)); the default of Dense."""
 
-    def __init__(self, seed: Any = None):
-        super().__init__(1.0, "fan_avg", "uniform", seed)
+    def __init__(self, seed: Any = None, input_axes: Any = None, output_axes: Any = None):
+        super().__init__(1.0, "fan_avg", "uniform", seed, input_axes, output_axes)
 
 
 class GlorotNormal(VarianceScaling):
     """Truncated normal with variance 2 / (fan_in + fan_out)."""
 
-    def __init__(self, seed: Any = None):
-        super().__init__(1.0, "fan_avg", "truncated_normal", seed)
+    def __init__(self, seed: Any = None, input_axes: Any = None, output_axes: Any = None):
+        super().__init__(1.0, "fan_avg", "truncated_normal", seed, input_axes, output_axes)
 
 
 class HeUniform(VarianceScaling):
     """Uniform in +-sqrt(6 / fan_in); made for relu."""
 
-    def __init__(self, seed: Any = None):
-        super().__init__(2.0, "fan_in", "uniform", seed)
+    def __init__(self, seed: Any = None, input_axes: Any = None, output_axes: Any = None):
+        super().__init__(2.0, "fan_in", "uniform", seed, input_axes, output_axes)
 
 
 class HeNormal(VarianceScaling):
     """Truncated normal with variance 2 / fan_in; made for relu."""
 
-    def __init__(self, seed: Any = None):
-        super().__init__(2.0, "fan_in", "truncated_normal", seed)
+    def __init__(self, seed: Any = None, input_axes: Any = None, output_axes: Any = None):
+        super().__init__(2.0, "fan_in", "truncated_normal", seed, input_axes, output_axes)
 
 
 class LecunUniform(VarianceScaling):
     """Uniform in +-sqrt(3 / fan_in)."""
 
-    def __init__(self, seed: Any = None):
-        super().__init__(1.0, "fan_in", "uniform", seed)
+    def __init__(self, seed: Any = None, input_axes: Any = None, output_axes: Any = None):
+        super().__init__(1.0, "fan_in", "uniform", seed, input_axes, output_axes)
 
 
 class LecunNormal(VarianceScaling):
     """Truncated normal with variance 1 / fan_in; what selu needs."""
 
-    def __init__(self, seed: Any = None):
-        super().__init__(1.0, "fan_in", "truncated_normal", seed)
+    def __init__(self, seed: Any = None, input_axes: Any = None, output_axes: Any = None):
+        super().__init__(1.0, "fan_in", "truncated_normal", seed, input_axes, output_axes)
 
 
 class Orthogonal(RandomInitializer):
