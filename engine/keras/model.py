@@ -13,7 +13,7 @@ from engine.keras.lookup import nearest, unique_name
 from engine.keras.saving import load_weights, save_model, save_weights
 from engine.keras.serialization import serialize_keras_object
 from engine.keras.symbolic import KerasTensor
-from engine.keras.training import Trainer
+from engine.keras.trainer import Trainer
 
 
 class Model(Trainer):

@@ -13,7 +13,7 @@ from engine.keras.lookup import unique_name
 from engine.keras.model import Model
 from engine.keras.serialization import deserialize_keras_object
 from engine.keras.symbolic import KerasTensor
-from engine.keras.training import Trainer
+from engine.keras.trainer import Trainer
 from engine.ops.creation import convert
 from engine.spec import compatible
 from engine.tensor import Tensor
