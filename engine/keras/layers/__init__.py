@@ -42,6 +42,7 @@ from engine.keras.layers.normalization import (
 )
 from engine.keras.layers.padding import *  # noqa: F403
 from engine.keras.layers.pooling import *  # noqa: F403
+from engine.keras.layers.recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
 from engine.keras.layers.regularization import (
     ActivityRegularization,
     AlphaDropout,
@@ -53,9 +54,13 @@ from engine.keras.layers.regularization import (
     SpatialDropout3D,
 )
 from engine.keras.layers.reshaping import Flatten, Permute, RepeatVector, Reshape
+from engine.keras.layers.rnn import GRU, LSTM, RNN, SimpleRNN
 
 __all__ = [
     "ELU",
+    "GRU",
+    "LSTM",
+    "RNN",
     "Activation",
     "ActivityRegularization",
     "Add",
@@ -69,6 +74,7 @@ __all__ = [
     "EinsumDense",
     "Embedding",
     "Flatten",
+    "GRUCell",
     "GaussianDropout",
     "GaussianNoise",
     "GroupNormalization",
@@ -76,6 +82,7 @@ __all__ = [
     "Input",
     "InputLayer",
     "InputSpec",
+    "LSTMCell",
     "Lambda",
     "Layer",
     "LayerNormalization",
@@ -90,11 +97,14 @@ __all__ = [
     "ReLU",
     "RepeatVector",
     "Reshape",
+    "SimpleRNN",
+    "SimpleRNNCell",
     "Softmax",
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpatialDropout3D",
     "SpectralNormalization",
+    "StackedRNNCells",
     "Subtract",
     "UnitNormalization",
     "Wrapper",
