@@ -9,8 +9,8 @@ from engine.keras.layer import Layer
 from engine.keras.layers.convolutional import numbers
 from engine.keras.layers.resampling import resize
 from engine.keras.layers.reshaping import standardize_data_format
-from engine.ops.joining import repeat
-from engine.ops.layout import sizes
+from engine.ops.joining import tile
+from engine.ops.layout import reshape, sizes
 from engine.ops.padding import pad
 from engine.ops.slicing import getitem
 from engine.tensor import Tensor
@@ -211,6 +211,17 @@ class Cropping3D(_Cropping):
 # --- repeating --------------------------------------------------------------------------------------
 
 
+def _repeated(x: Tensor, times: tuple[int, ...], first: int) -> Tensor:
+    """Every place along the axes from `first` on so many times in a row."""
+    old = sizes(x)
+    apart, copies, joined = old[:first], [1] * first, old[:first]
+    for size, n in zip(old[first:], times, strict=False):
+        apart, copies, joined = [*apart, size, 1], [*copies, 1, n], [*joined, size * n]
+    rest = old[first + len(times) :]
+    copied = tile(reshape(x, [*apart, *rest]), [*copies, *[1] * len(rest)])
+    return reshape(copied, [*joined, *rest])
+
+
 class UpSampling1D(Layer):
     """Each step of a sequence `size` times: `(batch, steps, channels)`.
 
@@ -226,7 +237,7 @@ class UpSampling1D(Layer):
 
     def call(self, inputs: Tensor) -> Tensor:
         """The repeated steps."""
-        return repeat(inputs, self.size, 1)
+        return _repeated(inputs, (self.size,), 1)
 
 
 class _UpSampling(_Bordered):
@@ -238,9 +249,7 @@ class _UpSampling(_Bordered):
 
     def call(self, inputs: Tensor) -> Tensor:
         """The repeated places."""
-        for axis, times in enumerate(self.size, self._first):
-            inputs = repeat(inputs, times, axis)
-        return inputs
+        return _repeated(inputs, self.size, self._first)
 
 
 class UpSampling2D(_UpSampling):

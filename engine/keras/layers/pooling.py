@@ -49,6 +49,8 @@ class _Spatial(Layer):
 class _Pooling(_Spatial):
     """One number for each window of each channel. See `MaxPooling2D`."""
 
+    _built_by_init = True
+
     def __init__(
         self, pool_size: Any, strides: Any = None, padding: str = "valid",
         data_format: str | None = None, **kwargs: Any,
@@ -174,6 +176,8 @@ class AveragePooling3D(_AveragePooling):
 
 class _GlobalPooling(_Spatial):
     """One number for each channel. See `GlobalAveragePooling2D`."""
+
+    _built_by_init = True
 
     def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any):
         super().__init__(data_format, **kwargs)
