@@ -1,6 +1,6 @@
 """`tf.keras.losses`: how wrong a prediction is, as one number to make small.
 
-Reading order: `base`, `regression`, `probabilistic`, then `hinge`, `segmentation`, `similarity`.
+Reading order: `base`, `regression`, `probabilistic`, then `margins`, `segmentation`, `similarity`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from engine.keras.losses.base import (
     match_weights,
     reduce_weighted_values,
 )
-from engine.keras.losses.hinge import (
+from engine.keras.losses.margins import (
     CategoricalHinge,
     Hinge,
     SquaredHinge,

@@ -212,9 +212,13 @@ class Loss(Configurable):
 
     def get_config(self) -> dict[str, Any]:
         """Keras's config; what that forgets is in it where it is not the default, and Keras reads it."""
-        written = super().get_config()
-        same = [key for key, value in self._unwritten.items() if written.get(key) == value]
-        return {key: value for key, value in written.items() if key not in same}
+        return written_settings(super().get_config(), self._unwritten)
+
+
+def written_settings(settings: dict[str, Any], unwritten: dict[str, Any]) -> dict[str, Any]:
+    """The settings without those that stand at the default given for them."""
+    same = [key for key, value in unwritten.items() if settings.get(key) == value]
+    return {key: value for key, value in settings.items() if key not in same}
 
 
 def _mapped(convert_part: Callable[[Any], Tensor], value: Any) -> Any:

@@ -133,7 +133,7 @@ def binary_crossentropy(
 ) -> Tensor:
     """The mean over `axis` of -y log(p) - (1 - y) log(1 - p), of labels y in [0, 1].
 
-    >>> binary_crossentropy([[1.0]], [[0.0]], from_logits=True).numpy().round(4).tolist()
+    >>> print(binary_crossentropy([[1.0]], [[0.0]], from_logits=True).numpy().round(4))
     [0.6931]
     """
     target, predicted = align(y_true, y_pred, "binary_crossentropy", _TWO)
@@ -188,7 +188,7 @@ def categorical_crossentropy(
 ) -> Tensor:
     """-sum(y log(p)) over the classes along `axis`, for one-hot targets: `(batch, classes)`, `(batch,)`.
 
-    >>> categorical_crossentropy([[0.0, 1.0]], [[0.5, 0.5]]).numpy().round(4).tolist()
+    >>> print(categorical_crossentropy([[0.0, 1.0]], [[0.5, 0.5]]).numpy().round(4))
     [0.6931]
     """
     target, predicted = _one_hot(y_true, y_pred, "categorical_crossentropy", axis)
@@ -240,7 +240,7 @@ def sparse_categorical_crossentropy(
       InvalidArgumentError: for a label that is not one of 0 to classes - 1, where Keras says nothing and
         gives 0 or NaN.
 
-    >>> sparse_categorical_crossentropy([1], [[0.5, 0.5]]).numpy().round(4).tolist()
+    >>> print(sparse_categorical_crossentropy([1], [[0.5, 0.5]]).numpy().round(4))
     [0.6931]
     """
     what = "sparse_categorical_crossentropy"
@@ -303,7 +303,7 @@ class BinaryCrossentropy(LossFunctionWrapper):
       label_smoothing: how far labels are drawn from 0 and 1 towards 1/2.
       axis: of the mean.
 
-    >>> BinaryCrossentropy()([[1.0], [0.0]], [[0.5], [0.5]]).numpy().round(4).item()
+    >>> print(BinaryCrossentropy()([[1.0], [0.0]], [[0.5], [0.5]]).numpy().round(4))
     0.6931
     """
 
@@ -400,7 +400,7 @@ class SparseCategoricalCrossentropy(LossFunctionWrapper):
       ValueError: for one-hot targets, and for predictions with a single score.
       InvalidArgumentError: for a label that is not one of 0 to classes - 1.
 
-    >>> SparseCategoricalCrossentropy()([1, 0], [[0.5, 0.5], [1.0, 0.0]]).numpy().round(4).item()
+    >>> print(SparseCategoricalCrossentropy()([1, 0], [[0.5, 0.5], [1.0, 0.0]]).numpy().round(4))
     0.3466
     """
 
