@@ -103,7 +103,8 @@ def _widened(mask: Any, like: Tensor) -> Any:
 class Add(Merge):
     """The sum of the inputs.
 
-    >>> Add()([[[1.0, 2.0]], [[10.0, 20.0]]]).numpy().tolist()
+    >>> import engine as tf
+    >>> Add()([tf.constant([[1.0, 2.0]]), tf.constant([[10.0, 20.0]])]).numpy().tolist()
     [[11.0, 22.0]]
     """
 
@@ -115,7 +116,8 @@ class Add(Merge):
 class Subtract(Merge):
     """The first of two inputs minus the second.
 
-    >>> Subtract()([[[1.0, 2.0]], [[10.0, 20.0]]]).numpy().tolist()
+    >>> import engine as tf
+    >>> Subtract()([tf.constant([[1.0, 2.0]]), tf.constant([[10.0, 20.0]])]).numpy().tolist()
     [[-9.0, -18.0]]
     """
 
@@ -129,7 +131,8 @@ class Subtract(Merge):
 class Average(Merge):
     """The mean of the inputs.
 
-    >>> Average()([[[1.0, 2.0]], [[3.0, 6.0]]]).numpy().tolist()
+    >>> import engine as tf
+    >>> Average()([tf.constant([[1.0, 2.0]]), tf.constant([[3.0, 6.0]])]).numpy().tolist()
     [[2.0, 4.0]]
     """
 
@@ -141,7 +144,8 @@ class Average(Merge):
 class Multiply(Merge):
     """The product of the inputs. Masked steps of one input count as 1 there; those of all give 0.
 
-    >>> Multiply()([[[1.0, 2.0]], [[10.0, 20.0]]]).numpy().tolist()
+    >>> import engine as tf
+    >>> Multiply()([tf.constant([[1.0, 2.0]]), tf.constant([[10.0, 20.0]])]).numpy().tolist()
     [[10.0, 40.0]]
     """
 
@@ -181,7 +185,8 @@ def _best(better: Callable[..., Any], inputs: list[Tensor]) -> Tensor:
 class Maximum(Merge):
     """The largest of the inputs, element by element. What one input masks is left to the others.
 
-    >>> Maximum()([[[1.0, 20.0]], [[10.0, 2.0]]]).numpy().tolist()
+    >>> import engine as tf
+    >>> Maximum()([tf.constant([[1.0, 20.0]]), tf.constant([[10.0, 2.0]])]).numpy().tolist()
     [[10.0, 20.0]]
     """
 
@@ -193,7 +198,8 @@ class Maximum(Merge):
 class Minimum(Merge):
     """The smallest of the inputs, element by element. What one input masks is left to the others.
 
-    >>> Minimum()([[[1.0, 20.0]], [[10.0, 2.0]]]).numpy().tolist()
+    >>> import engine as tf
+    >>> Minimum()([tf.constant([[1.0, 20.0]]), tf.constant([[10.0, 2.0]])]).numpy().tolist()
     [[1.0, 2.0]]
     """
 
@@ -210,7 +216,8 @@ class Concatenate(Merge):
     Args:
       axis: along which; the batch axis is 0.
 
-    >>> Concatenate()([[[1.0, 2.0]], [[3.0]]]).numpy().tolist()
+    >>> import engine as tf
+    >>> Concatenate()([tf.constant([[1.0, 2.0]]), tf.constant([[3.0]])]).numpy().tolist()
     [[1.0, 2.0, 3.0]]
     """
 
@@ -263,7 +270,8 @@ class Dot(Merge):
       axes: the axis of the first and of the second input, or one number for both; not 0, the batch.
       normalize: scale to length 1 along these axes first: the output is the cosine.
 
-    >>> Dot(axes=1)([[[1.0, 2.0]], [[3.0, 4.0]]]).numpy().tolist()
+    >>> import engine as tf
+    >>> Dot(axes=1)([tf.constant([[1.0, 2.0]]), tf.constant([[3.0, 4.0]])]).numpy().tolist()
     [[11.0]]
     """
 

@@ -14,10 +14,19 @@ from engine.keras.config import epsilon as small_number
 from engine.keras.input_spec import InputSpec
 from engine.keras.layer import Layer
 from engine.keras.layers.core import Wrapper, known_size
-from engine.ops.elementwise import cast, equal, ones_like, rsqrt, square, where, zeros_like
-from engine.ops.layout import broadcast_like, expand_dims, reshape, sizes
+from engine.ops.elementwise import (
+    cast,
+    equal,
+    ones_like,
+    rsqrt,
+    square,
+    stop_gradient,
+    where,
+    zeros_like,
+)
+from engine.ops.layout import broadcast_like, expand_dims, reshape, sizes, squeeze
 from engine.ops.linalg import matmul
-from engine.ops.norms import l2_normalize, moments
+from engine.ops.norms import l2_normalize
 from engine.ops.reduce import reduce_all, reduce_mean, reduce_sum
 from engine.tensor import Tensor
 from engine.variable import Variable
@@ -31,6 +40,16 @@ __all__ = [
 def _wide(x: Any) -> Tensor:
     """Numbers of 16 bits as float32."""
     return cast(x, dtypes.float32) if x.dtype.size == 2 else cast(x, x.dtype)
+
+
+def _moments(x: Tensor, axes: list[int]) -> tuple[Tensor, Tensor]:
+    """Mean and variance along the axes, which stay with size 1."""
+    mean = reduce_mean(x, axes, True)
+    # The derivative of the variance by the mean is a sum of deviations, which is 0. With the mean as a
+    # constant, no step computes that sum; the square, which is 0 too, keeps second derivatives right.
+    constant = stop_gradient(mean)
+    variance = reduce_mean(square(x - constant), axes, True) - square(mean - constant)
+    return mean, variance
 
 
 def _axis_setting(axis: Any, layer: str) -> Any:
@@ -173,7 +192,7 @@ class BatchNormalization(_ScaleAndShift):
         if training and self.trainable:
             others = [axis for axis in range(x.ndim) if axis != own]
             if mask is None:
-                mean, variance = moments(x, others)
+                mean, variance = (squeeze(part, others) for part in _moments(x, others))
             else:
                 mean, variance = self._masked_moments(x, mask, others)
             for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
@@ -254,7 +273,7 @@ class LayerNormalization(_ScaleAndShift):
     def call(self, inputs: Tensor) -> Tensor:
         """The normalized examples."""
         x = _wide(inputs)
-        mean, variance = moments(x, self.axis, keepdims=True)
+        mean, variance = _moments(x, self.axis)
         mean = zeros_like(mean) if self.rms_scaling else mean
         return self._normalized(x, mean, variance, _parameter_shape(x, self.axis))
 
@@ -334,7 +353,7 @@ class GroupNormalization(_ScaleAndShift):
         members = x.shape[own] // self.groups
         grouped = reshape(x, [*full[:own], self.groups, members, *full[own + 1 :]])
         others = [axis for axis in range(1, grouped.ndim) if axis != own]
-        mean, variance = moments(grouped, others, keepdims=True)
+        mean, variance = _moments(grouped, others)
         shape = [self.groups, members] + [1] * (x.ndim - 1 - own)
         return reshape(self._normalized(grouped, mean, variance, shape), full)
 
