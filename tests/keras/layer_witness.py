@@ -69,6 +69,10 @@ def _waves(array: Any, namespace: Any) -> Any:
     return namespace.cos(np.arange(count, dtype=np.float32) + 1.0).reshape(array.shape)
 
 
+def _is_number(array: Any) -> bool:
+    return np.asarray(array).ndim > 0 and np.asarray(array).dtype.kind in "biuf"
+
+
 def _is_float(array: Any) -> bool:
     return np.issubdtype(np.asarray(array).dtype, np.floating)
 
@@ -153,18 +157,24 @@ def _shift_weights(layer: Any) -> None:
     )
 
 
+def _symbols(namespace: Any, inputs: tuple[Any, ...], whole: bool = False) -> Any:
+    """Symbolic inputs; their batch size is known in those of the `whole` shape."""
+
+    def symbol(array: Any) -> Any:
+        size = array.shape[0] if whole else None
+        dtype = np.asarray(array).dtype.name
+        return namespace.Input(shape=array.shape[1:], batch_size=size, dtype=dtype)
+
+    return tree(symbol, inputs)
+
+
 def _same_shapes(ours: Any, theirs: Any, inputs: tuple[Any, ...]) -> None:
     """Shapes and dtypes for symbolic inputs whose batch size is unknown."""
-
-    def symbols(namespace: Any) -> Any:
-        return tree(
-            lambda a: namespace.Input(shape=a.shape[1:], dtype=np.asarray(a).dtype.name), inputs
-        )
 
     def facts(out: Any) -> Any:
         return [[str(getattr(o.dtype, "name", o.dtype)), *o.shape] for o in leaves(out)]
 
-    own, other = ours(*symbols(tf.keras)), theirs(*symbols(keras))
+    own, other = ours(*_symbols(tf.keras, inputs)), theirs(*_symbols(keras, inputs))
     for found, expected in zip(facts(own), facts(other), strict=True):
         # Here a size may be known that Keras leaves open.
         merged = [a if b is None else b for a, b in zip(found, expected, strict=True)]
@@ -199,7 +209,10 @@ def check_layer(
     their_given = {**given, **tree(jnp.asarray, arrays)}
     ours, theirs = make_both(make)
     same_config(ours, theirs)
-    theirs(*tree(jnp.asarray, inputs), **their_given)
+    if given or not all(_is_number(leaf) for leaf in leaves(inputs)):
+        theirs(*tree(jnp.asarray, inputs), **their_given)
+    else:  # builds it without compiling one operation after the other
+        theirs(*_symbols(keras, inputs, whole=True))
     ours(*tree(tf.constant, inputs), **own_given)
     same_config(ours, theirs)  # now with the shape they were built for
     _same_weights(ours, theirs)
