@@ -161,6 +161,7 @@ def _dataset(k: Framework) -> Any:
 def pair(make: Model) -> tuple[Any, Any]:
     """The model in both frameworks, with the same weights."""
     ours, theirs = make(tf.keras), make(keras)
+    theirs.run_eagerly = True  # operations are compiled once for all models, steps for each
     theirs.set_weights([0.3 * RNG.normal(size=w.shape) for w in theirs.get_weights()])
     ours.set_weights(theirs.get_weights())
     return ours, theirs
