@@ -1,13 +1,13 @@
 """The layers, one module a family: `core` (Dense, ...), `activation`, `embedding`, `merging`,
 `normalization`, `regularization` (Dropout, ...), `reshaping`, `convolutional`, `depthwise`, `pooling`,
-`padding`."""
+`padding`, `preprocessing`."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from engine.keras.layer import InputSpec, Layer
-from engine.keras.layers import convolutional, depthwise, padding, pooling
+from engine.keras.layers import convolutional, depthwise, padding, pooling, preprocessing
 from engine.keras.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
 from engine.keras.layers.convolutional import *  # noqa: F403
 from engine.keras.layers.core import Dense, EinsumDense, Identity, Lambda, Masking, Wrapper
@@ -42,6 +42,7 @@ from engine.keras.layers.normalization import (
 )
 from engine.keras.layers.padding import *  # noqa: F403
 from engine.keras.layers.pooling import *  # noqa: F403
+from engine.keras.layers.preprocessing import *  # noqa: F403
 from engine.keras.layers.recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
 from engine.keras.layers.regularization import (
     ActivityRegularization,
@@ -117,7 +118,7 @@ __all__ = [
     "multiply",
     "subtract",
 ]
-for _family in (convolutional, depthwise, padding, pooling):
+for _family in (convolutional, depthwise, padding, pooling, preprocessing):
     __all__ += _family.__all__
 
 
