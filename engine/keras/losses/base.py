@@ -236,7 +236,7 @@ class LossFunctionWrapper(Loss):
     Args:
       fn: the function. It gives one number an example.
       reduction, name, dtype: as for Loss.
-      **kwargs: what the function gets besides.
+      **kwargs: what the function gets besides; attributes of the loss, too.
     """
 
     def __init__(
@@ -250,6 +250,8 @@ class LossFunctionWrapper(Loss):
         super().__init__(name, reduction, dtype)
         self.fn = fn
         self._fn_kwargs = kwargs
+        for setting, value in kwargs.items():
+            setattr(self, setting, value)
 
     def _target(self, y_true: Any) -> Tensor:
         target = convert(y_true)

@@ -254,7 +254,7 @@ def sparse_categorical_crossentropy(
     else:
         total = reduce_sum(predicted, axis=-1)
         right = log(_clipped(divide(_of_the_right_class(predicted, labels, what), total)))
-    losses = negative(right)
+    losses = subtract(0.0, right)  # 0 - 0 is 0, where -0 would be printed
     if kept is not None:
         losses = where(kept, losses, zeros_like(losses))
         set_mask(losses, kept)
@@ -318,7 +318,6 @@ class BinaryCrossentropy(LossFunctionWrapper):
     ):
         options = {"from_logits": from_logits, "label_smoothing": label_smoothing, "axis": axis}
         super().__init__(binary_crossentropy, reduction, name, dtype, **options)
-        self.from_logits, self.label_smoothing, self.axis = from_logits, label_smoothing, axis
 
 
 class BinaryFocalCrossentropy(LossFunctionWrapper):
@@ -336,9 +335,8 @@ class BinaryFocalCrossentropy(LossFunctionWrapper):
         name: str = "binary_focal_crossentropy",
         dtype: Any = None,
     ):
-        self.apply_class_balancing, self.alpha, self.gamma = apply_class_balancing, alpha, gamma
-        self.from_logits, self.label_smoothing, self.axis = from_logits, label_smoothing, axis
-        options = dict(vars(self))
+        options = {"from_logits": from_logits, "label_smoothing": label_smoothing, "axis": axis}
+        options |= {"apply_class_balancing": apply_class_balancing, "alpha": alpha, "gamma": gamma}
         super().__init__(binary_focal_crossentropy, reduction, name, dtype, **options)
 
 
@@ -365,7 +363,6 @@ class CategoricalCrossentropy(LossFunctionWrapper):
     ):
         options = {"from_logits": from_logits, "label_smoothing": label_smoothing, "axis": axis}
         super().__init__(categorical_crossentropy, reduction, name, dtype, **options)
-        self.from_logits, self.label_smoothing, self.axis = from_logits, label_smoothing, axis
 
 
 class CategoricalFocalCrossentropy(LossFunctionWrapper):
@@ -382,9 +379,8 @@ class CategoricalFocalCrossentropy(LossFunctionWrapper):
         name: str = "categorical_focal_crossentropy",
         dtype: Any = None,
     ):
-        self.alpha, self.gamma = alpha, gamma
-        self.from_logits, self.label_smoothing, self.axis = from_logits, label_smoothing, axis
-        options = dict(vars(self))
+        options = {"from_logits": from_logits, "label_smoothing": label_smoothing, "axis": axis}
+        options |= {"alpha": alpha, "gamma": gamma}
         super().__init__(categorical_focal_crossentropy, reduction, name, dtype, **options)
 
 
@@ -417,7 +413,6 @@ class SparseCategoricalCrossentropy(LossFunctionWrapper):
     ):
         options = {"from_logits": from_logits, "ignore_class": ignore_class, "axis": axis}
         super().__init__(sparse_categorical_crossentropy, reduction, name, dtype, **options)
-        self.from_logits, self.ignore_class, self.axis = from_logits, ignore_class, axis
 
 
 class CategoricalGeneralizedCrossEntropy(LossFunctionWrapper):
@@ -437,7 +432,6 @@ class CategoricalGeneralizedCrossEntropy(LossFunctionWrapper):
         if not 0 < q < 1:
             raise ValueError(f"{type(self).__name__}: q must lie between 0 and 1, but is {q}.")
         super().__init__(categorical_generalized_cross_entropy, reduction, name, dtype, q=q)
-        self.q = q
 
 
 class KLDivergence(LossFunctionWrapper):

@@ -165,7 +165,6 @@ class Huber(LossFunctionWrapper):
         dtype: Any = None,
     ):
         super().__init__(huber, reduction, name, dtype, delta=delta)
-        self.delta = delta
 
 
 class LogCosh(LossFunctionWrapper):
@@ -190,4 +189,3 @@ class CosineSimilarity(LossFunctionWrapper):
         dtype: Any = None,
     ):
         super().__init__(cosine_similarity, reduction, name, dtype, axis=axis)
-        self.axis = axis

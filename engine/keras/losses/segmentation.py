@@ -50,7 +50,6 @@ class Dice(LossFunctionWrapper):
         dtype: Any = None,
     ):
         super().__init__(dice, reduction, name, dtype, axis=axis)
-        self.axis = axis
 
 
 class Tversky(LossFunctionWrapper):
@@ -66,4 +65,3 @@ class Tversky(LossFunctionWrapper):
         dtype: Any = None,
     ):
         super().__init__(tversky, reduction, name, dtype, alpha=alpha, beta=beta, axis=axis)
-        self.alpha, self.beta, self.axis = alpha, beta, axis

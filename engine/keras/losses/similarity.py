@@ -91,4 +91,3 @@ class Circle(LossFunctionWrapper):
     ):
         options = {"gamma": gamma, "margin": margin, "remove_diagonal": remove_diagonal}
         super().__init__(circle, reduction, name, dtype, **options)
-        self.gamma, self.margin, self.remove_diagonal = gamma, margin, remove_diagonal

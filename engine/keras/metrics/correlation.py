@@ -46,7 +46,6 @@ class PearsonCorrelation(MeanMetricWrapper):
 
     def __init__(self, name: str = "pearson_correlation", dtype: Any = None, axis: int = -1):
         super().__init__(pearson_correlation, name, dtype, axis=axis)
-        self.axis = axis
 
 
 class ConcordanceCorrelation(MeanMetricWrapper):
@@ -56,4 +55,3 @@ class ConcordanceCorrelation(MeanMetricWrapper):
 
     def __init__(self, name: str = "concordance_correlation", dtype: Any = None, axis: int = -1):
         super().__init__(concordance_correlation, name, dtype, axis=axis)
-        self.axis = axis

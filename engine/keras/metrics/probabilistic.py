@@ -22,7 +22,6 @@ class BinaryCrossentropy(MeanMetricWrapper):
     ):
         options = {"from_logits": from_logits, "label_smoothing": label_smoothing}
         super().__init__(probabilistic.binary_crossentropy, name, dtype, **options)
-        self.from_logits, self.label_smoothing = from_logits, label_smoothing
 
 
 class CategoricalCrossentropy(MeanMetricWrapper):
@@ -40,7 +39,6 @@ class CategoricalCrossentropy(MeanMetricWrapper):
     ):
         options = {"from_logits": from_logits, "label_smoothing": label_smoothing, "axis": axis}
         super().__init__(probabilistic.categorical_crossentropy, name, dtype, **options)
-        self.from_logits, self.label_smoothing, self.axis = from_logits, label_smoothing, axis
 
 
 class SparseCategoricalCrossentropy(MeanMetricWrapper):
@@ -61,7 +59,6 @@ class SparseCategoricalCrossentropy(MeanMetricWrapper):
     ):
         options = {"from_logits": from_logits, "ignore_class": ignore_class, "axis": axis}
         super().__init__(probabilistic.sparse_categorical_crossentropy, name, dtype, **options)
-        self.from_logits, self.ignore_class, self.axis = from_logits, ignore_class, axis
 
 
 class KLDivergence(MeanMetricWrapper):

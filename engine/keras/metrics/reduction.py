@@ -116,7 +116,7 @@ class MeanMetricWrapper(Mean):
     Args:
       fn: the function. It gives one value an example, or more.
       name, dtype: as for Metric.
-      **kwargs: what the function gets besides.
+      **kwargs: what the function gets besides; attributes of the metric, too.
 
     >>> from engine.keras.losses import huber
     >>> MeanMetricWrapper(huber, delta=2.0)([[1.0], [2.0]], [[1.0], [4.0]]).numpy().item()
@@ -129,6 +129,8 @@ class MeanMetricWrapper(Mean):
         super().__init__(name, dtype)  # type: ignore[arg-type]  # None: made of the class name
         self.fn = fn
         self._fn_kwargs = kwargs
+        for setting, value in kwargs.items():
+            setattr(self, setting, value)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
         """Adds a batch of targets and predictions. What a mask of the predictions hides weighs 0."""

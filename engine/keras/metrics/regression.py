@@ -108,7 +108,6 @@ class CosineSimilarity(MeanMetricWrapper):
 
     def __init__(self, name: str = "cosine_similarity", dtype: Any = None, axis: Any = -1):
         super().__init__(cosine_similarity, name, dtype, axis=axis)
-        self.axis = axis
 
 
 class R2Score(Metric):
