@@ -167,8 +167,12 @@ class Sample(Choose):
         super().__init__(parts, parts[0], stop_on_empty)
 
     def length(self) -> int:
-        lengths = [part.length() for part in self.parts]
-        return INFINITE if all(length == INFINITE for length in lengths) else UNKNOWN
+        pairs = zip(self.parts, self.weights, strict=True)
+        lengths = [part.length() for part, weight in pairs if weight > 0]
+        if len(lengths) == 1:
+            return lengths[0]
+        endless = [length == INFINITE for length in lengths]
+        return INFINITE if all(endless) or (any(endless) and not self.stop) else UNKNOWN
 
     def plain_rows(self, run: Run) -> Iterator[Row]:
         draw = self.draws.generator(run)

@@ -103,7 +103,9 @@ class Dataset(Beginnings):
         block = 1 if block_length is None else block_length
         for what, value in (("cycle_length", cycle), ("block_length", block)):
             if not isinstance(value, Tensor) and value < 1:
-                raise ValueError(f"interleave: {what} must be at least 1, but is {value}.")
+                raise InvalidArgumentError(
+                    f"interleave: {what} must be at least 1, but is {value}."
+                )
         return self._then(Interleave("Dataset.interleave", self._stage, map_func, cycle, block))
 
     def flat_map(self, map_func: Callable[..., Any], name: str | None = None) -> Dataset:
@@ -128,7 +130,7 @@ class Dataset(Beginnings):
     ) -> Dataset:
         """Each element through a function, which is traced once. A tuple comes as several arguments.
 
-        The function returns a tensor, or a tuple or dict of them; a list becomes a tensor. Python code that
+        The function returns a tensor, or a tuple or dict of them; a list becomes a tuple. Python code that
         needs values goes through `tf.numpy_function` or `tf.py_function`.
 
         >>> [x.numpy().item() for x in Dataset.range(3).map(lambda x: 2 * x - 1)]

@@ -121,7 +121,7 @@ class Count(Stage):
         self.start, self.step = now(self.start, "range"), now(self.step, "range")
         self.stop = None if self.stop is None else now(self.stop, "range")
         if not self.step:
-            raise ValueError("Dataset.range: the step is 0, so it would never arrive.")
+            raise InvalidArgumentError("Dataset.range: the step is 0, so it would never arrive.")
 
     def length(self) -> int:
         if self.is_open:

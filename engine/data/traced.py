@@ -135,7 +135,8 @@ class Traced:
                 self._stand_ins.append(StandIn(leaves[i].element_spec))
                 given[i] = as_dataset(self._stand_ins[-1])
             arguments = nest.pack_sequence_as(list(specs), given)
-            return tensors_of(traceable(function)(*arguments))
+            made = traceable(function)(*arguments)
+            return tensors_of(tuple(made) if isinstance(made, list) else made)
 
         # A pipeline runs on the CPU, and a trace of its own has random numbers of its own.
         with _advice(what, function), devices.device("CPU:0"), own_state():
@@ -217,12 +218,12 @@ def predicate_of(what: str, function: Callable[..., Any], spec: Any) -> Traced:
     """A function of elements that answers yes or no.
 
     Raises:
-      TypeError: when it returns something else than one bool.
+      ValueError: when it returns something else than one bool.
     """
     traced = Traced(what, function, *arguments_of(spec))
     found = traced.element_spec
     if not (isinstance(found, TensorSpec) and found.dtype.is_bool and found.dims in ((), None)):
-        raise TypeError(
+        raise ValueError(
             f"{what}: the predicate must return one bool scalar, but {traced.name!r} returns {found}. "
             "Compare with something, and reduce with tf.reduce_all or tf.reduce_any."
         )

@@ -26,6 +26,7 @@ from engine.data.picks import (
     limited,
     shuffled,
     shuffled_rows,
+    size,
     without_first,
 )
 from engine.data.stage import Row, Seeded, Stage
@@ -146,10 +147,9 @@ class Shuffle(Of):
         super().__init__(before)
 
     def _size(self) -> int:
-        size = now(self.buffer_size, "shuffle")
-        if size == UNKNOWN:  # TensorFlow: a buffer of everything
+        if now(self.buffer_size, "shuffle") == UNKNOWN:  # as in TensorFlow: room for everything
             return 2**62
-        return positive(size, "shuffle: buffer_size")
+        return positive(self.buffer_size, "shuffle: buffer_size")
 
     def source(self) -> Source | None:
         return self.before.source()
@@ -182,7 +182,7 @@ class Repeat(Of):
         return self.before.source()
 
     def picks(self, run: Run) -> Iterator[Block]:
-        return self._repeated(lambda: self.before.picks(run))
+        return self._repeated(lambda: filter(size, self.before.picks(run)))
 
     def plain_rows(self, run: Run) -> Iterator[Row]:
         return self._repeated(lambda: self.before.rows(run))
@@ -360,6 +360,10 @@ class Prefetch(Of):
 
     def __init__(self, before: Stage, buffer_size: Any):
         self.buffer_size = buffer_size
+        if not isinstance(buffer_size, SymbolicTensor) and now(buffer_size, "prefetch") < -1:
+            raise InvalidArgumentError(
+                f"prefetch: buffer_size is at least 0, or AUTOTUNE, but is {buffer_size}."
+            )
         super().__init__(before)
 
     def plain_rows(self, run: Run) -> Iterator[Row]:
