@@ -1,6 +1,6 @@
 """`tf.keras.optimizers`: how weights move, given their gradients.
 
-Reading order: `schedules`, `base`, `gradient_descent`, `adam`, `scaled`, then the rest.
+Reading order: `schedules`, `memory`, `base`, `gradient_descent`, `adam`, `scaled`, then the rest.
 """
 
 from __future__ import annotations

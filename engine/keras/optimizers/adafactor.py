@@ -48,7 +48,9 @@ class Adafactor(Optimizer):
     def build(self, variables: Sequence[Variable]) -> None:
         """Rows, columns and sizes for each variable."""
         super().build(variables)
-        self._r, self._c, self._v = [], [], []
+        self._r: list[Variable] = []
+        self._c: list[Variable] = []
+        self._v: list[Variable] = []
         for variable in variables:
             shape = variable.shape.as_list()
             flat = len(shape) < 2

@@ -7,7 +7,7 @@ from typing import Any
 
 from engine.dtypes import DType
 from engine.keras import config as settings
-from engine.keras.optimizers.base import Optimizer
+from engine.keras.optimizers.base import Optimizer, rest
 from engine.ops.elementwise import abs as absolute
 from engine.ops.elementwise import cast, maximum, sqrt, square, where
 from engine.ops.reduce import reduce_sum
@@ -42,11 +42,16 @@ class _Moments(Optimizer):
         place = self._get_variable_index(variable)
         return self._momentums[place], self._velocities[place]
 
+    def _new_shares(self, dtype: DType) -> tuple[float, float]:
+        """What is new in the means: 1 - beta_1 and 1 - beta_2."""
+        return 1 - self.beta_1, 1 - self.beta_2
+
     def _follow(self, gradient: Tensor, variable: Variable) -> tuple[Tensor, Tensor]:
         """m <- m + (1 - beta_1) * (g - m), v <- v + (1 - beta_2) * (g**2 - v); both are returned."""
         m, v = self._slots(variable)
-        mean = m + (gradient - m) * (1 - self.beta_1)
-        size = v + (square(gradient) - v) * (1 - self.beta_2)
+        new_m, new_v = self._new_shares(variable.dtype)
+        mean = m + (gradient - m) * new_m
+        size = v + (square(gradient) - v) * new_v
         m.assign(mean)
         v.assign(size)
         return mean, size
@@ -89,7 +94,7 @@ class Adam(_Moments):
         if self.amsgrad:
             self._velocity_hats = self.add_optimizer_variables(variables, "velocity_hat")
 
-    def _alpha(self, dtype: DType, rate: Tensor) -> Tensor:
+    def _alpha(self, dtype: DType, rate: Tensor) -> Any:
         step = self.step_number(dtype)
         return rate * sqrt(1.0 - self.beta_2**step) / (1.0 - self.beta_1**step)
 
@@ -107,8 +112,8 @@ class Adam(_Moments):
 class AdamW(Adam):
     """Adam with weights that decay apart from the gradient's means (Loshchilov and Hutter 2019).
 
-    Before each step, w <- w - learning_rate * weight_decay * w. Arguments as of `Adam`, with `weight_decay` in
-    the second place.
+    Before each step, w <- w - learning_rate * weight_decay * w. Arguments as of `Adam`, with `weight_decay`
+    in the second place.
     """
 
     def __init__(
@@ -140,14 +145,18 @@ class Nadam(_Moments):
         dtype = variables[0].dtype if variables else settings.floatx()
         self._u_product = self.add_variable((), "ones", dtype, name="u_product")
 
-    def _u(self, dtype: DType, ahead: int) -> Tensor:
+    def _new_shares(self, dtype: DType) -> tuple[float, float]:
+        """As Keras has them here: 1 - 0.999 in float32 is 0.0010000467."""
+        return rest(self.beta_1, dtype), rest(self.beta_2, dtype)
+
+    def _u(self, dtype: DType, ahead: int) -> Any:
         return self.beta_1 * (1.0 - 0.5 * 0.96 ** self.step_number(dtype, ahead))
 
     def _update_steps(self, grads: list[Tensor], variables: list[Variable], rate: Tensor) -> None:
         self._u_product.assign(self._u_product * self._u(self._u_product.dtype, 1))
         super()._update_steps(grads, variables, rate)
 
-    def _shares(self, dtype: DType, rate: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _shares(self, dtype: DType, rate: Tensor) -> tuple[Any, Any, Any]:
         """Factors of the mean and of the gradient in the step, and what makes up for a v that starts at 0."""
         product, now, next_u = cast(self._u_product, dtype), self._u(dtype, 1), self._u(dtype, 2)
         mean, fresh = next_u / (1.0 - product * next_u), (1.0 - now) / (1.0 - product)
@@ -170,7 +179,7 @@ class Adamax(_Moments):
 
     _second = "norm"
 
-    def _alpha(self, dtype: DType, rate: Tensor) -> Tensor:
+    def _alpha(self, dtype: DType, rate: Tensor) -> Any:
         return rate / (1.0 - self.beta_1 ** self.step_number(dtype))
 
     def update_step(self, gradient: Tensor, variable: Variable, learning_rate: Tensor) -> None:

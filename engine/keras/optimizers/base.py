@@ -1,13 +1,12 @@
 """Optimizer: what all optimizers share. One of them defines `update_step`, the step of one variable.
 
-The state is in Variables, so the same lines run eagerly and as part of a compiled training step.
+The state is in Variables (`memory`), so the same lines run eagerly and in a compiled training step.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from functools import wraps
 from typing import Any, Self
 
 import numpy as np
@@ -16,8 +15,8 @@ from engine.control_flow import cond
 from engine.dtypes import DType
 from engine.keras import config as settings
 from engine.keras import initializers
-from engine.keras.configurable import Configurable
 from engine.keras.lookup import nearest, snake_case, unique_name
+from engine.keras.optimizers.memory import Memory
 from engine.keras.optimizers.schedules import LearningRateSchedule
 from engine.keras.serialization import custom_object_scope, serialize_keras_object
 from engine.ops.creation import convert, zeros
@@ -36,7 +35,7 @@ from engine.tensor import Tensor
 from engine.variable import Variable
 
 
-class Optimizer(Configurable):
+class Optimizer(Memory):
     """Base of all optimizers.
 
     A step is: gradients are divided by the loss scale, gathered if they accumulate, clipped; weights decay;
@@ -74,8 +73,6 @@ class Optimizer(Configurable):
     >>> w.numpy().tolist()
     [0.5, 2.5]
     """
-
-    _variables: list[Variable]
 
     def __init__(
         self,
@@ -118,31 +115,11 @@ class Optimizer(Configurable):
         self.ema_overwrite_frequency = ema_overwrite_frequency
         self.gradient_accumulation_steps = gradient_accumulation_steps
         self.built = False
-        self._trainable_variables: list[Variable] = []
-        self._places: dict[int, int] = {}  # id of a variable -> its place among them
+        self._trainable_variables, self._places = [], {}
         self._without_decay: tuple[frozenset[int], str | None] = (frozenset(), None)
         self._step: dict[Any, Any] | None = None  # what `once` has computed in this step
         self._iterations = self.add_variable((), dtype="int64", name="iteration")
         self._learning_rate = self._as_rate(learning_rate)
-
-    def __init_subclass__(cls, **options: Any) -> None:
-        """However often `build` is called, the memory is made once."""
-        super().__init_subclass__(**options)
-        own = cls.__dict__.get("build")
-        if own is not None:
-
-            @wraps(own)
-            def build(self: Any, variables: Any) -> None:
-                if not self.built:
-                    own(self, variables)
-
-            cls.build = build  # type: ignore[method-assign]
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        """A Variable that a subclass keeps in an attribute is one of `variables`."""
-        if isinstance(value, Variable) and all(value is not known for known in self._variables):
-            self._variables.append(value)
-        object.__setattr__(self, name, value)
 
     # --- learning rate and iterations ------------------------------------------------------------------
 
@@ -196,84 +173,13 @@ class Optimizer(Configurable):
 
     # --- memory ----------------------------------------------------------------------------------------
 
-    @property
-    def variables(self) -> list[Variable]:
-        """Everything the optimizer remembers between steps, in Keras's order."""
-        return list(self._variables)
-
     def build(self, variables: Sequence[Variable]) -> None:
         """Makes the memory for these variables. Called before the first step."""
-        if self.built:
-            return
-        self._trainable_variables = list(variables)
-        self._places = {id(v): place for place, v in enumerate(self._trainable_variables)}
+        super().build(variables)
         if self.use_ema:
-            self._averages = self.add_optimizer_variables(self._trainable_variables, "average")
+            self._averages = self.add_optimizer_variables(variables, "average")
         if self.gradient_accumulation_steps:
-            self._gathered = self.add_optimizer_variables(
-                self._trainable_variables, "gradient_accumulator"
-            )
-        self.built = True
-
-    def add_variable(
-        self,
-        shape: Any,
-        initializer: Any = "zeros",
-        dtype: Any = None,
-        aggregation: str | None = None,
-        layout: Any = None,
-        name: str | None = None,
-    ) -> Variable:
-        """A new variable of the optimizer. `aggregation` and `layout` are accepted."""
-        start = initializers.get(initializer)
-        made = Variable(
-            lambda: start(tuple(shape), dtype or settings.floatx()),
-            trainable=False,
-            name=f"{self.name}/{name or 'variable'}",
-            dtype=dtype,
-        )
-        self._variables.append(made)
-        return made
-
-    def add_variable_from_reference(
-        self, reference_variable: Variable, name: str | None = None, initializer: Any = "zeros"
-    ) -> Variable:
-        """A variable of the optimizer with the shape and dtype of one of the model."""
-        path = getattr(reference_variable, "path", None) or reference_variable.name
-        path = path.partition(":")[0].replace("/", "_")
-        shape = reference_variable.shape.as_list()
-        return self.add_variable(
-            shape, initializer, reference_variable.dtype, name=f"{path}_{name or 'var'}"
-        )
-
-    def add_optimizer_variables(
-        self, trainable_variables: Iterable[Variable], name: Any, initializer: Any = "zeros"
-    ) -> Any:
-        """For each variable of the model one of the optimizer.
-
-        With a list of names (and perhaps of initializers) that many for each; a tuple of lists is returned.
-        """
-        names = [name] if isinstance(name, str) else list(name)
-        several = isinstance(initializer, (list, tuple))
-        starts = list(initializer) if several else [initializer] * len(names)
-        if len(starts) != len(names):
-            raise ValueError(f"There are {len(names)} names, but {len(starts)} initializers.")
-        made: tuple[list[Variable], ...] = tuple([] for _ in names)
-        for variable in trainable_variables:
-            for kept, own, start in zip(made, names, starts, strict=True):
-                kept.append(self.add_variable_from_reference(variable, own, start))
-        return made[0] if isinstance(name, str) else made
-
-    def _get_variable_index(self, variable: Variable) -> int:
-        """The place of a variable in the list that the optimizer was built with."""
-        place = self._places.get(id(variable))
-        if place is None:
-            raise ValueError(
-                f"Optimizer {self.name!r} was built for other variables and does not know {variable.name!r}. "
-                "Make a new optimizer for a new set of variables, or build it with all of them: "
-                "optimizer.build(variables)."
-            )
-        return place
+            self._gathered = self.add_optimizer_variables(variables, "gradient_accumulator")
 
     # --- one step --------------------------------------------------------------------------------------
 
@@ -282,18 +188,6 @@ class Optimizer(Configurable):
         raise NotImplementedError(
             f"{type(self).__name__} must define update_step(gradient, variable, learning_rate)."
         )
-
-    def assign(self, variable: Variable, value: Any) -> None:
-        """`variable.assign(value)`."""
-        variable.assign(value)
-
-    def assign_add(self, variable: Variable, value: Any) -> None:
-        """`variable.assign_add(value)`."""
-        variable.assign_add(value)
-
-    def assign_sub(self, variable: Variable, value: Any) -> None:
-        """`variable.assign_sub(value)`."""
-        variable.assign_sub(value)
 
     def once(self, compute: Callable[..., Any], dtype: DType, *values: Any) -> Any:
         """`compute(dtype, *values)`, the same for all variables of a dtype, so computed once in a step."""
@@ -338,14 +232,14 @@ class Optimizer(Configurable):
         self.build(variables)
         for variable in variables:
             self._get_variable_index(variable)
-        grads, variables = _with_gradient(grads, variables)
-        grads = [_like(g, v.dtype) for g, v in zip(grads, variables, strict=True)]
+        known, variables = _with_gradient(grads, variables)
+        known = [_like(g, v.dtype) for g, v in zip(known, variables, strict=True)]
         if self.loss_scale_factor is not None:
-            grads = [gradient / self.loss_scale_factor for gradient in grads]
+            known = [gradient / self.loss_scale_factor for gradient in known]
         if self.gradient_accumulation_steps:
-            self._gather(grads, variables)
+            self._gather(known, variables)
         else:
-            self._move(grads, variables)
+            self._move(known, variables)
         if self.use_ema:
             self._average()
         for variable in variables:
@@ -360,7 +254,7 @@ class Optimizer(Configurable):
         self.apply([gradient for gradient, _ in pairs], [variable for _, variable in pairs])
         return self._iterations
 
-    def _move(self, grads: list[Tensor], variables: list[Variable]) -> None:
+    def _move(self, grads: list[Any], variables: list[Variable]) -> None:
         """Clipping, weight decay, and the update of each variable."""
         self._step = {}
         try:
@@ -417,7 +311,7 @@ class Optimizer(Configurable):
         own = variable.name.partition(":")[0].rpartition("/")[2]
         return id(variable) not in listed and not (pattern and re.search(pattern, own))
 
-    def _gather(self, grads: list[Tensor], variables: list[Variable]) -> None:
+    def _gather(self, grads: list[Any], variables: list[Variable]) -> None:
         """Adds the gradients up; when there are enough, moves by their mean and starts over."""
         steps = self.gradient_accumulation_steps
         kept = [self._gathered[self._get_variable_index(variable)] for variable in variables]
@@ -465,50 +359,12 @@ class Optimizer(Configurable):
         """The loss times the loss scale: gradients too small for float16 become large enough."""
         return loss if self.loss_scale_factor is None else loss * self.loss_scale_factor
 
-    # --- saving ----------------------------------------------------------------------------------------
-
-    def set_weights(self, weights: Sequence[Any]) -> None:
-        """Assigns arrays to `variables`, in order."""
-        if not self.built:
-            raise ValueError(
-                f"Optimizer {self.name!r} has no memory yet: call optimizer.build(variables) first."
-            )
-        if len(weights) != len(self.variables):
-            raise ValueError(
-                f"Optimizer {self.name!r} has {len(self.variables)} variables, but {len(weights)} arrays were "
-                "given."
-            )
-        for variable, value in zip(self.variables, weights, strict=True):
-            variable.assign(np.asarray(value).astype(variable.dtype.as_numpy_dtype))
-
-    def save_own_variables(self, store: Any) -> None:
-        """Puts the variables into a dict, as '0', '1', ..., as Keras's files have them."""
-        for place, variable in enumerate(self.variables):
-            store[str(place)] = variable.numpy()
-
-    def load_own_variables(self, store: Any) -> None:
-        """Takes them from there; warns, and loads nothing, when their number differs."""
-        own = self.variables
-        if len(store.keys()) != len(own):
-            warn_the_caller(
-                f"Optimizer {self.name!r} has {len(own)} variables, but the saved one has "
-                f"{len(store.keys())}: its state is not loaded."
-                + (
-                    ""
-                    if self.built
-                    else " It is not built yet: call optimizer.build(variables) first."
-                ),
-                UserWarning,
-            )
-            return
-        for place, variable in enumerate(own):
-            value = np.asarray(store[str(place)])
-            variable.assign(value.astype(variable.dtype.as_numpy_dtype))
+    # --- configs ---------------------------------------------------------------------------------------
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an optimizer like this one; the learning rate as it is now."""
         config = super().get_config()
-        config.update({key: getattr(self, key) for key in config if key in _OPTIONS})
+        config.update({key: getattr(self, key) for key in config if key in OPTIONS})
         rate = self._learning_rate
         if "learning_rate" in config:
             number = isinstance(rate, Variable)
@@ -524,10 +380,19 @@ class Optimizer(Configurable):
             return super().from_config(config)
 
 
-_OPTIONS = (
+OPTIONS = (
     "weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "use_ema", "ema_momentum",
     "ema_overwrite_frequency", "loss_scale_factor", "gradient_accumulation_steps",
 )  # fmt: skip
+
+
+def rest(beta: float, dtype: DType) -> float:
+    """1 - beta as arithmetic in a dtype gives it: 1 - 0.999 is 0.0010000467 in float32.
+
+    Some of Keras's optimizers compute with this, some with the exact difference; so do those here.
+    """
+    kind = dtype.as_numpy_dtype.type
+    return float(kind(1) - kind(beta))
 
 
 def _no_more(owner: str, left: dict[str, Any]) -> None:
@@ -538,7 +403,7 @@ def _no_more(owner: str, left: dict[str, Any]) -> None:
             UserWarning,
         )
     for name in left:
-        known = ("learning_rate", "name", *_OPTIONS)
+        known = ("learning_rate", "name", *OPTIONS)
         raise ValueError(f"{owner} has no argument {name!r}.{nearest(name, known)}")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from engine.keras.optimizers.base import Optimizer
+from engine.keras.optimizers.base import Optimizer, rest
 from engine.ops.elementwise import sign
 from engine.tensor import Tensor
 from engine.variable import Variable
@@ -93,6 +93,6 @@ class Lion(Optimizer):
         """One step by signs."""
         kept = self._momentums[self._get_variable_index(variable)]
         mean = kept.value()
-        mixed = mean * self.beta_1 + gradient * (1 - self.beta_1)
+        mixed = mean * self.beta_1 + gradient * rest(self.beta_1, variable.dtype)
         variable.assign_sub(learning_rate * sign(mixed))
-        kept.assign(mean * self.beta_2 + gradient * (1 - self.beta_2))
+        kept.assign(mean * self.beta_2 + gradient * rest(self.beta_2, variable.dtype))

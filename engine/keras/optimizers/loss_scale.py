@@ -7,7 +7,7 @@ from typing import Any
 
 from engine.control_flow import cond
 from engine.keras import initializers
-from engine.keras.optimizers.base import Optimizer
+from engine.keras.optimizers.base import OPTIONS, Optimizer
 from engine.keras.serialization import serialize_keras_object
 from engine.ops.creation import convert
 from engine.ops.elementwise import equal, is_finite
@@ -15,6 +15,8 @@ from engine.ops.joining import stack
 from engine.ops.reduce import reduce_all
 from engine.tensor import Tensor
 from engine.variable import Variable
+
+_UNUSED: dict[str, Any] = {**dict.fromkeys(OPTIONS), "use_ema": False, "ema_momentum": 0.99}
 
 
 class LossScaleOptimizer(Optimizer):
@@ -51,7 +53,9 @@ class LossScaleOptimizer(Optimizer):
                 "LossScaleOptimizer is always dynamic. For a fixed scale, give the optimizer itself "
                 "loss_scale_factor=..."
             )
-        for option in kwargs:
+        for option, value in kwargs.items():
+            if value == _UNUSED.get(option, option):
+                continue  # older files list the options of every optimizer
             raise ValueError(
                 f"LossScaleOptimizer has no argument {option!r}; if the inner optimizer has, set it there."
             )

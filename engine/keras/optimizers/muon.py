@@ -101,8 +101,7 @@ class Muon(Optimizer):
             step = gradient + self.momentum * speed if self.nesterov else speed
             scale = 1.0
             if self.rms_rate is not None:
-                rows, columns = variable.shape.as_list()
-                scale = max(rows, columns) ** 0.5 * self.rms_rate
+                scale = max(size or 1 for size in variable.shape.as_list()) ** 0.5 * self.rms_rate
             variable.assign_sub(learning_rate * scale * self._orthogonal(step))
             return
         alpha = self.once(self._alpha, variable.dtype, learning_rate)
@@ -112,7 +111,7 @@ class Muon(Optimizer):
         v.assign(size)
         variable.assign_sub(mean * alpha / (sqrt(size) + self.epsilon))
 
-    def _orthogonal(self, x: Tensor) -> Tensor:
+    def _orthogonal(self, x: Any) -> Any:
         """A matrix with nearly the same singular vectors, and singular values near 1."""
         rows, columns = x.shape.as_list()
         tall = rows > columns

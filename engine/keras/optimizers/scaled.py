@@ -198,7 +198,7 @@ class Ftrl(Optimizer):
         l1, l2 = self.l1_regularization_strength, self.l2_regularization_strength
         total = accumulator + square(gradient)
         power, before = (self._root(n) / learning_rate for n in (total, accumulator.value()))
-        pull = gradient
+        pull: Any = gradient
         if self.l2_shrinkage_regularization_strength:
             pull = gradient + 2 * self.l2_shrinkage_regularization_strength * variable
         z = linear + pull - (power - before) * variable

@@ -52,7 +52,7 @@ class _Decay(LearningRateSchedule):
     decay_steps: float
     staircase: bool
 
-    def _progress(self, step: Any, start: Tensor) -> Tensor:
+    def _progress(self, step: Any, start: Any) -> Any:
         progress = cast(step, start.dtype) / float(self.decay_steps)
         return floor(progress) if self.staircase else progress
 
@@ -76,7 +76,7 @@ class ExponentialDecay(_Decay):
         self.initial_learning_rate, self.decay_steps = initial_learning_rate, decay_steps
         self.decay_rate, self.staircase, self.name = decay_rate, staircase, name
 
-    def __call__(self, step: Any) -> Tensor:
+    def __call__(self, step: Any) -> Any:
         start = _number(self.initial_learning_rate)
         return start * pow(float(self.decay_rate), self._progress(step, start))
 
@@ -96,7 +96,7 @@ class InverseTimeDecay(_Decay):
         self.initial_learning_rate, self.decay_steps = initial_learning_rate, decay_steps
         self.decay_rate, self.staircase, self.name = decay_rate, staircase, name
 
-    def __call__(self, step: Any) -> Tensor:
+    def __call__(self, step: Any) -> Any:
         start = _number(self.initial_learning_rate)
         return start / (1.0 + float(self.decay_rate) * self._progress(step, start))
 
@@ -117,7 +117,7 @@ class PiecewiseConstantDecay(LearningRateSchedule):
             )
         self.boundaries, self.values, self.name = boundaries, values, name
 
-    def __call__(self, step: Any) -> Tensor:
+    def __call__(self, step: Any) -> Any:
         now = convert(step)
         rate = _number(self.values[0])
         for boundary, value in zip(self.boundaries, self.values[1:], strict=True):
@@ -128,7 +128,8 @@ class PiecewiseConstantDecay(LearningRateSchedule):
 class PolynomialDecay(LearningRateSchedule):
     """(initial - end) * (1 - step / decay_steps) ** power + end, and `end` afterwards.
 
-    With `cycle` there is no afterwards: whenever `decay_steps` have passed, they become one more times as many.
+    With `cycle` there is no afterwards: when `decay_steps` are over, they become twice as many, then three
+    times, and so on.
     """
 
     def __init__(
@@ -145,7 +146,7 @@ class PolynomialDecay(LearningRateSchedule):
         self.end_learning_rate, self.power = end_learning_rate, power
         self.cycle, self.name = cycle, name
 
-    def __call__(self, step: Any) -> Tensor:
+    def __call__(self, step: Any) -> Any:
         start = _number(self.initial_learning_rate)
         end, steps = float(self.end_learning_rate), float(self.decay_steps)
         now: Any = cast(step, start.dtype)
@@ -178,7 +179,7 @@ class CosineDecay(LearningRateSchedule):
         self.alpha, self.name = alpha, name
         self.warmup_target, self.warmup_steps = warmup_target, warmup_steps
 
-    def __call__(self, step: Any) -> Tensor:
+    def __call__(self, step: Any) -> Any:
         start = _number(self.initial_learning_rate)
         now = cast(step, start.dtype)
         if self.warmup_target is None:
@@ -189,7 +190,7 @@ class CosineDecay(LearningRateSchedule):
             return falling
         return where(now < warm, (target - start) * (now / warm) + start, falling)
 
-    def _falling(self, now: Tensor, start: Tensor) -> Tensor:
+    def _falling(self, now: Tensor, start: Any) -> Any:
         steps = float(self.decay_steps)
         cosine = 0.5 * (1.0 + cos(math.pi * (minimum(now, steps) / steps)))
         return start * ((1.0 - self.alpha) * cosine + self.alpha)
@@ -217,7 +218,7 @@ class CosineDecayRestarts(LearningRateSchedule):
         )
         self.t_mul, self.m_mul, self.alpha, self.name = t_mul, m_mul, alpha, name
 
-    def __call__(self, step: Any) -> Tensor:
+    def __call__(self, step: Any) -> Any:
         start = _number(self.initial_learning_rate)
         passed = cast(step, start.dtype) / float(self.first_decay_steps)
         longer = float(self.t_mul)
