@@ -151,11 +151,10 @@ class CompileLoss:
                 )
             found = loss_of(identifier, targets[i], predicted[i])
             _check_labels(found, targets[i], predicted[i])
-            name = _log_name(outputs, i, found)
-            while name in names:
-                name = f"{name}_1"
+            name = f"{_log_name(outputs, i, found)}_loss"
+            before = names.count(name)
             names.append(name)
-            tracker = metrics.Mean(name=f"{name}_loss") if several else None
+            tracker = metrics.Mean(name=f"{name}_{before}" if before else name) if several else None
             terms.append(_Term(i, found, weights[i], tracker))
         self._terms, self._outputs = terms, outputs
 

@@ -27,7 +27,8 @@ def metric_of(identifier: Any, y_true: Any, y_pred: Any) -> Any:
         return kind(name=identifier)
     found = metrics_module.get(identifier)
     if not isinstance(found, metrics_module.Metric):
-        found = metrics_module.MeanMetricWrapper(found)
+        name = getattr(found, "__name__", type(found).__name__)
+        found = metrics_module.MeanMetricWrapper(found, name=name)
     if isinstance(identifier, str):
         found.name = identifier
     return found

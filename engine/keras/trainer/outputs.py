@@ -93,7 +93,8 @@ class Outputs:
         known = [name for name in self.names if name is not None]
         names = f" named {', '.join(map(repr, known))}" if known else ""
         if isinstance(setting, Mapping):
-            hint = nearest(unknown[0], known) if unknown and known else ""
+            wrong = [str(key) for key in setting if key not in known] or unknown
+            hint = nearest(wrong[0], known) if known else ""
             return f"{what} has the keys {sorted(map(str, setting))}, but the model has {count}{names}.{hint}"
         return (
             f"{what} is a list of {len(setting)}, but the model has {count}{names}. Give one entry for each "
