@@ -13,6 +13,7 @@ from engine.keras import (
     callbacks,
     config,
     constraints,
+    datasets,
     initializers,
     layers,
     losses,
@@ -32,8 +33,8 @@ from engine.keras.regularizers import Regularizer
 
 __all__ = [
     "DTypePolicy", "Initializer", "Input", "Layer", "Model", "Regularizer", "Sequential", "activations",
-    "callbacks", "config", "constraints", "initializers", "layers", "losses", "metrics", "models",
-    "optimizers", "random", "regularizers", "saving", "utils",
+    "callbacks", "config", "constraints", "datasets", "initializers", "layers", "losses", "metrics",
+    "models", "optimizers", "random", "regularizers", "saving", "utils",
 ]  # fmt: skip
 
 

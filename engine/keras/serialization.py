@@ -304,7 +304,7 @@ def _deserialize_named(config: dict[str, Any], module_objects: Any) -> Any:
             f"The config of {kind!r} should be a {shape.__name__}, but it is {inner!r}."
         )
     if kind == "function":
-        return _find_function(inner, config.get("registered_name"))
+        return _find_function(str(inner), config.get("registered_name"))
     shared = config.get("shared_object_id")
     if _scopes.read is not None and shared in _scopes.read:
         return _scopes.read[shared]

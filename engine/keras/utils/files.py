@@ -79,7 +79,7 @@ def get_file(
 
 def _fetch(origin: str, target: Path, checksum: str | None, algorithm: str) -> None:
     """Downloads a file to its place unless it is there with this checksum."""
-    import pooch
+    import pooch  # type: ignore[import-untyped]
     from requests.exceptions import RequestException
 
     if checksum is not None:
