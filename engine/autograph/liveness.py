@@ -13,15 +13,28 @@ COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 
 def reads(node: ast.AST | None) -> set[str]:
-    """All names that something reads, those of functions inside it among them."""
+    """All names that something reads, those of functions inside it among them, but not their parameters."""
     if node is None:
         return set()
-    found = {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and not _is_stored(n)}
-    for inner in ast.walk(node):
-        if isinstance(inner, ast.AugAssign) and isinstance(inner.target, ast.Name):
-            found.add(inner.target.id)
-        elif isinstance(inner, (ast.Nonlocal, ast.Global)):
-            found.update(inner.names)
+    found: set[str] = set()
+    bound: set[str] = set()
+    inside: list[ast.AST] = []  # where the bound names mean something of its own
+    if isinstance(node, ast.Name):
+        return set() if _is_stored(node) else {node.id}
+    if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+        found.add(node.target.id)
+    elif isinstance(node, (ast.Nonlocal, ast.Global)):
+        found.update(node.names)
+    elif isinstance(node, (ast.Lambda, ast.FunctionDef, ast.AsyncFunctionDef)):
+        bound = {n.arg for n in ast.walk(node.args) if isinstance(n, ast.arg)}
+        inside = [node.body] if isinstance(node, ast.Lambda) else list(node.body)
+    elif isinstance(node, COMPREHENSIONS):
+        bound = set().union(*(_stores(part.target) for part in node.generators))
+        inside = [n for n in ast.iter_child_nodes(node) if not isinstance(n, ast.comprehension)]
+        inside += node.generators
+        found |= reads(node.generators[0].iter)  # computed outside
+    for child in ast.iter_child_nodes(node):
+        found |= reads(child) - bound if child in inside else reads(child)
     return found
 
 
@@ -44,12 +57,17 @@ class Liveness:
     def __init__(self, function: ast.FunctionDef):
         # A function inside may be called anywhere, and sees names as they are then.
         self._always: set[str] = set()
-        for node in ast.walk(function):
-            if node is not function and isinstance(node, (*SCOPES, *COMPREHENSIONS)):
-                self._always |= reads(node)
-            elif isinstance(node, (ast.Global, ast.Nonlocal)):
-                self._always.update(node.names)
+        self._look_inside(function)
         self._block(function.body, set())
+
+    def _look_inside(self, node: ast.AST) -> None:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, (*SCOPES, *COMPREHENSIONS)):
+                self._always |= reads(child)
+            else:
+                self._look_inside(child)
+            if isinstance(child, (ast.Global, ast.Nonlocal)):
+                self._always.update(child.names)
 
     def _block(self, statements: list[ast.stmt], live: set[str]) -> set[str]:
         """The names live before some statements, for those live after them."""
