@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 import engine as tf
+from engine.keras.lookup import clear_names
 from engine.keras.serialization import deserialize_keras_object
 from tests.keras.witness import as_json, close, jax, keras, same_config
 
@@ -56,7 +57,7 @@ def make_both(make: Maker) -> tuple[Any, Any]:
     `make` is a name and arguments, or a function of the keras namespace of either package.
     """
     keras.src.utils.naming.reset_uids()
-    tf.keras.utils.clear_session()
+    clear_names()
     if callable(make):
         return make(tf.keras), make(keras)
     name, arguments = make
@@ -152,7 +153,7 @@ def _shift_weights(layer: Any) -> None:
     layer.set_weights(
         [
             w + rng.uniform(0.1, 0.6, w.shape).astype(w.dtype) if _is_float(w) else w
-            for w in layer.get_weights()
+            for w in (np.asarray(weight.value) for weight in layer.weights)
         ]
     )
 
@@ -218,7 +219,7 @@ def check_layer(
     _same_weights(ours, theirs)
     if shift:
         _shift_weights(theirs)
-    start = theirs.get_weights()
+    start = [np.asarray(w.value) for w in theirs.weights]
     compiled = tf.function(lambda *args, **options: _ours(ours, args, options))
     for mode in training:
         extra = {} if mode is None else {"training": mode}

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import engine as tf
-from engine.keras.layer import Layer
+from engine.keras import serialization
 from engine.keras.masking import get_mask
 from tests.keras.layer_witness import check_layer, floats, make_both
-from tests.keras.witness import close, jax, keras
+from tests.keras.witness import close
 
 X, STEPS = floats(4, 3), floats(2, 5, 3)
 CASES: dict[str, tuple[str, dict[str, Any], np.ndarray]] = {
@@ -99,14 +99,13 @@ def test_embedding_masks_zeros_takes_weights_and_refuses_other_rows() -> None:
 def test_einsum_dense_starts_with_the_variance_of_its_inputs() -> None:
     """From 40 inputs to 30 x 20 outputs: limit sqrt(6 / 640), whatever the order of the kernel's axes."""
     tf.random.set_seed(3)
-    for equation, shape in (("ab,bcd->acd", (40, 30, 20)), ("ab,cbd->acd", (30, 40, 20))):
-        ours, theirs = make_both(("EinsumDense", {"equation": equation, "output_shape": (30, 20)}))
-        ours.build((None, 40))
-        theirs.build((None, 40))
-        assert tuple(ours.kernel.shape) == tuple(theirs.kernel.shape) == shape
-        for values in (ours.kernel.numpy(), np.asarray(theirs.kernel)):
-            assert np.abs(values).max() <= np.sqrt(6 / 640)
-            np.testing.assert_allclose(values.std(), np.sqrt(2 / 640), rtol=0.02)
+    arguments = {"equation": "ab,cbd->acd", "output_shape": (30, 20)}
+    ours, theirs = make_both(("EinsumDense", arguments))
+    for layer in (ours, theirs):
+        layer.build((None, 40))
+    for values in (ours.kernel.numpy(), np.asarray(theirs.kernel.value)):
+        assert values.shape == (30, 40, 20) and np.abs(values).max() <= np.sqrt(6 / 640)
+        np.testing.assert_allclose(values.std(), np.sqrt(2 / 640), rtol=0.02)
 
 
 def test_einsum_dense_explains_what_does_not_fit() -> None:
@@ -145,15 +144,14 @@ def test_lambda_calls_its_function() -> None:
     layer = tf.keras.layers.Lambda(both, mask=lambda x, mask: x > 0)
     out = layer(tf.keras.layers.Masking()(tf.constant(STEPS)), training=True)
     assert seen == [(True, True)] and get_mask(out).dtype == tf.bool
+    with pytest.warns(UserWarning, match="does not support masking"):
+        assert get_mask(tf.keras.layers.Lambda(_double)(out)) is None
     with pytest.raises(TypeError, match="function was expected"):
         tf.keras.layers.Lambda(3)
 
 
 def test_lambda_is_saved_by_the_name_of_its_function() -> None:
-    register = (
-        tf.keras.saving if hasattr(tf.keras, "saving") else _saving()
-    ).register_keras_serializable
-    register("tests", "double")(_double)
+    serialization.register_keras_serializable("tests", "double")(_double)
     layer = tf.keras.layers.Lambda(_double, output_shape=(3,), arguments={"factor": 3.0}, name="d")
     config = layer.get_config()
     assert config["output_shape"] == (3,) and "mask" not in config
@@ -161,12 +159,6 @@ def test_lambda_is_saved_by_the_name_of_its_function() -> None:
     np.testing.assert_array_equal(copy(tf.constant(X)).numpy(), X * np.float32(3))
     with pytest.raises(TypeError, match="lambda"):
         tf.keras.layers.Lambda(lambda x: x).get_config()
-
-
-def _saving() -> Any:
-    from engine.keras import serialization
-
-    return serialization
 
 
 def test_lambda_has_the_config_of_keras() -> None:
@@ -204,10 +196,22 @@ def test_dense_of_steps_is_one_product() -> None:
     """A stack of products would make a gradient for each example before it adds them up."""
     layer = tf.keras.layers.Dense(4)
     layer(tf.constant(STEPS))
+    run = tf.function(lambda x: layer(x), input_signature=[tf.TensorSpec([None, None, 3])])
+    for shape in ((2, 5, 3), (0, 5, 3), (2, 0, 3)):
+        assert run(tf.ones(shape)).shape == (*shape[:-1], 4)
     traced = tf.function(lambda x: layer(x)).get_concrete_function(tf.TensorSpec([None, 5, 3]))
+    assert traced.graph.specs[traced.graph.outputs[0]].dims == (None, 5, 4)
     products = [node for node in traced.graph.nodes if node.op == "matmul"]
     assert len(products) == 1
     assert traced.graph.specs[products[0].inputs[0]].rank == 2
+
+
+def test_dense_adds_nothing_to_a_product_a_sum_and_an_activation() -> None:
+    for activation, names in ((None, []), ("relu", ["relu"])):
+        layer = tf.keras.layers.Dense(4, activation=activation)
+        layer.build((None, 3))
+        traced = tf.function(lambda x, layer=layer: layer(x)).get_concrete_function(tf.constant(X))
+        assert [node.op for node in traced.graph.operations] == ["matmul", "add", *names]
 
 
 def test_what_dense_refuses() -> None:
@@ -220,4 +224,3 @@ def test_what_dense_refuses() -> None:
         tf.keras.layers.Dense(2, quantization_config={})
     with pytest.raises(TypeError, match="lora_rank"):
         tf.keras.layers.Dense(2, lora_rank=2)
-    assert issubclass(tf.keras.layers.Dense, Layer) and jax and keras

@@ -73,6 +73,35 @@ def test_batch_normalization_over_several_batches_eager_and_compiled() -> None:
     close(ours.get_weights(), theirs.get_weights())
 
 
+def test_batches_of_any_size_in_one_compiled_program() -> None:
+    layer = tf.keras.layers.BatchNormalization(axis=1, momentum=0.5, epsilon=0.0)
+    layer.build((None, 3, None))
+    run = tf.function(
+        lambda x: layer(x, training=True), input_signature=[tf.TensorSpec([None, 3, None])]
+    )
+    mean = np.zeros(3)
+    for shape in ((4, 3, 2), (2, 3, 5)):
+        x = floats(*shape)
+        own = x.mean((0, 2), keepdims=True)
+        close(run(tf.constant(x)), (x - own) / x.std((0, 2), keepdims=True))
+        mean = mean * 0.5 + own.ravel() * 0.5
+    close(layer.moving_mean, mean)
+
+
+def test_integers_are_normalized_as_floats() -> None:
+    x = np.array([[1, 2, 6]], np.int32)
+    for name in (
+        "BatchNormalization",
+        "LayerNormalization",
+        "RMSNormalization",
+        "UnitNormalization",
+    ):
+        layer = getattr(tf.keras.layers, name)()
+        found = layer(x)
+        assert found.dtype == tf.float32, name
+        close(found, getattr(tf.keras.layers, name)()(x.astype(np.float32)))
+
+
 def test_batch_normalization_in_mixed_precision_computes_in_float32() -> None:
     ours, theirs = make_both(("BatchNormalization", {"dtype": "mixed_float16"}))
     big = X * np.float32(300)  # squares do not fit float16
@@ -143,6 +172,7 @@ OTHERS: dict[str, tuple[str, dict[str, Any], np.ndarray]] = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:You passed .rms_scaling")
 @pytest.mark.parametrize("case", OTHERS)
 def test_the_layer_is_the_one_of_keras(case: str) -> None:
     name, arguments, x = OTHERS[case]

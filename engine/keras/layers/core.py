@@ -121,19 +121,18 @@ class Dense(Layer):
             outputs = matmul(inputs, self.kernel)
         else:  # one large product is faster than a stack of small ones, backwards above all
             rows = matmul(reshape(inputs, [-1, inputs.shape[-1]]), self.kernel)
-            lead = sizes(inputs)[:-1]
-            outputs = reshape(rows, [*_one_unknown(lead), self.units])
+            outputs = reshape(rows, [*_leading(inputs), self.units])
         if self.bias is not None:
             outputs = outputs + self.bias
         return self.activation(outputs)
 
 
-def _one_unknown(sizes: list[Any]) -> list[Any]:
-    """A single size that is not known yet as -1: the others then stay known in the result."""
-    known = [isinstance(size, int) and size > 0 for size in sizes]
-    if known.count(False) == 1:
-        return [size if good else -1 for size, good in zip(sizes, known, strict=True)]
-    return sizes
+def _leading(x: Tensor) -> list[Any]:
+    """The sizes of all axes but the last, for a reshape: one that is not known yet as -1."""
+    known = x.shape.as_list()[:-1]
+    if known.count(None) > 1 or 0 in known:
+        return sizes(x)[:-1]
+    return [-1 if size is None else size for size in known]
 
 
 class EinsumDense(Layer):
@@ -397,6 +396,8 @@ class Lambda(Layer):
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """What `mask` says."""
+        if self.mask is None:
+            return super().compute_mask(inputs, mask)
         return self.mask(inputs, mask) if callable(self.mask) else self.mask
 
     def get_config(self) -> dict[str, Any]:

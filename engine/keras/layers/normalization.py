@@ -38,8 +38,9 @@ __all__ = [
 
 
 def _wide(x: Any) -> Tensor:
-    """Numbers of 16 bits as float32."""
-    return cast(x, dtypes.float32) if x.dtype.size == 2 else cast(x, x.dtype)
+    """Integers, and floating-point numbers of 16 bits, as float32."""
+    enough = x.dtype.is_floating and x.dtype.size > 2
+    return cast(x, x.dtype if enough else dtypes.float32)
 
 
 def _moments(x: Tensor, axes: list[int]) -> tuple[Tensor, Tensor]:
@@ -390,7 +391,7 @@ class RMSNormalization(Layer):
         scale = cast(self.scale, x.dtype)
         factor = rsqrt(reduce_mean(square(x), self.axis, True) + self.epsilon)
         output = x * factor * (scale if shape is None else reshape(scale, shape))
-        return cast(output, inputs.dtype)
+        return cast(output, self.compute_dtype)
 
 
 class UnitNormalization(Layer):
@@ -414,7 +415,7 @@ class UnitNormalization(Layer):
     def call(self, inputs: Tensor) -> Tensor:
         """The vectors of length 1."""
         # A length counts as 1e-12 at least, as in Keras. Its square is too small for float16.
-        return cast(l2_normalize(_wide(inputs), self.axis, 1e-24), inputs.dtype)
+        return cast(l2_normalize(_wide(inputs), self.axis, 1e-24), self.compute_dtype)
 
 
 class SpectralNormalization(Wrapper):
