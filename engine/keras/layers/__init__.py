@@ -1,18 +1,27 @@
 """The layers, one module a family: `core` (Dense, ...), `activation`, `embedding`, `merging`,
 `normalization`, `regularization` (Dropout, ...), `reshaping`, `convolutional`, `depthwise`, `pooling`,
-`padding`, `preprocessing`."""
+`padding`, `preprocessing`, `hashing`, `text_lookup`."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from engine.keras.layer import InputSpec, Layer
-from engine.keras.layers import convolutional, depthwise, padding, pooling, preprocessing
+from engine.keras.layers import (
+    convolutional,
+    depthwise,
+    hashing,
+    padding,
+    pooling,
+    preprocessing,
+    text_lookup,
+)
 from engine.keras.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
 from engine.keras.layers.convolutional import *  # noqa: F403
 from engine.keras.layers.core import Dense, EinsumDense, Identity, Lambda, Masking, Wrapper
 from engine.keras.layers.depthwise import *  # noqa: F403
 from engine.keras.layers.embedding import Embedding
+from engine.keras.layers.hashing import *  # noqa: F403
 from engine.keras.layers.input import Input, InputLayer
 from engine.keras.layers.merging import (
     Add,
@@ -56,6 +65,8 @@ from engine.keras.layers.regularization import (
 )
 from engine.keras.layers.reshaping import Flatten, Permute, RepeatVector, Reshape
 from engine.keras.layers.rnn import GRU, LSTM, RNN, SimpleRNN
+from engine.keras.layers.text_lookup import *  # noqa: F403
+from engine.keras.layers.wrappers import Bidirectional, TimeDistributed
 
 __all__ = [
     "ELU",
@@ -68,6 +79,7 @@ __all__ = [
     "AlphaDropout",
     "Average",
     "BatchNormalization",
+    "Bidirectional",
     "Concatenate",
     "Dense",
     "Dot",
@@ -107,6 +119,7 @@ __all__ = [
     "SpectralNormalization",
     "StackedRNNCells",
     "Subtract",
+    "TimeDistributed",
     "UnitNormalization",
     "Wrapper",
     "add",
@@ -118,7 +131,7 @@ __all__ = [
     "multiply",
     "subtract",
 ]
-for _family in (convolutional, depthwise, padding, pooling, preprocessing):
+for _family in (convolutional, depthwise, hashing, padding, pooling, preprocessing, text_lookup):
     __all__ += _family.__all__
 
 

@@ -7,12 +7,13 @@ depends on the inputs alone, `advance` what depends on the states too.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from engine import nest
 from engine.dtypes import as_dtype
 from engine.keras import activations, initializers, random
-from engine.keras.layer import Layer
+from engine.keras.layer import Layer, _signature
 from engine.keras.layers.core import known_size
 from engine.keras.weights import constraint_of, regularizer_of
 from engine.ops.creation import convert, ones, zeros
@@ -96,8 +97,16 @@ class GatedCell(DropoutRNNCell, Layer):
     """
 
     gates = 1
+    # What `_settle` and `build` set.
     units: int
     use_bias: bool
+    unit_forget_bias: bool
+    reset_after: bool
+    activation: Callable[[Tensor], Tensor]
+    recurrent_activation: Callable[[Tensor], Tensor]
+    bias_initializer: Callable[..., Tensor]
+    kernel: Any
+    recurrent_kernel: Any
     bias: Any
 
     def _settle(self, given: dict[str, Any], kwargs: dict[str, Any]) -> None:
@@ -447,6 +456,9 @@ def step_of(
 
 def takes_training(layer: Layer) -> bool:
     """Whether a layer's `call` tells training from inference."""
-    from engine.keras.layer import _signature
-
     return _signature(type(layer).call).training
+
+
+def takes_mask(layer: Layer) -> bool:
+    """Whether a layer's `call` has an argument for the mask of its input."""
+    return "mask" in _signature(type(layer).call).masks

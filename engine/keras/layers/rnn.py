@@ -32,6 +32,7 @@ from engine.ops.elementwise import cast, where, zeros_like
 from engine.ops.joining import reverse, stack, unstack
 from engine.ops.layout import expand_dims, sizes, transpose
 from engine.ops.reduce import reduce_any
+from engine.ops.slicing import getitem
 from engine.spec import TensorSpec
 from engine.tensor import Tensor
 from engine.variable import Variable
@@ -87,7 +88,7 @@ class RNN(Layer):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        self.cell = StackedRNNCells(cell) if isinstance(cell, (list, tuple)) else cell
+        self.cell: Any = StackedRNNCells(cell) if isinstance(cell, (list, tuple)) else cell
         check_cell(self.cell)
         self.return_sequences, self.return_state = return_sequences, return_state
         self.go_backwards, self.stateful, self.unroll = go_backwards, stateful, unroll
@@ -246,7 +247,7 @@ class _Run:
         made = outputs[0] if outputs else None
         if made is not None and layer.go_backwards:
             made = reverse(made, [0])
-        last = states[0] if made is None else made[-1]
+        last = states[0] if made is None else getitem(made, -1)
         if made is not None and layer.return_sequences:
             made = transpose(made, [1, 0, *range(2, made.ndim)])
         return last, made, nest.pack_sequence_as(self.structure, states)
@@ -254,7 +255,7 @@ class _Run:
     def _projected(self, by_time: Tensor, sequences: Tensor) -> list[Tensor]:
         mask = None
         if self.training and 0 < self.cell.dropout < 1:
-            mask = self.cell.get_dropout_mask(sequences[:, 0])
+            mask = self.cell.get_dropout_mask(getitem(sequences, (slice(None), 0)))
         return self.cell.project(by_time, self.training, mask)
 
     def _mask_by_time(self) -> Tensor:
@@ -264,7 +265,7 @@ class _Run:
 
     def _draw_masks(self, sequences: Tensor) -> None:
         """Draws the dropout masks of a cell before a loop in a graph, which all of its steps share."""
-        inputs = sequences[:, 0]
+        inputs: Any = getitem(sequences, (slice(None), 0))
         states = self.structure if isinstance(self.cell, StackedRNNCells) else [self.structure]
         for cell, state in zip(getattr(self.cell, "cells", [self.cell]), states, strict=False):
             if hasattr(cell, "get_dropout_mask") and self.training:
@@ -315,29 +316,27 @@ class _Run:
     def _scanned(self, columns: list[Tensor], constants: dict[str, list[Tensor]]) -> Any:
         flat = [part for parts in constants.values() for part in parts]
         layout = tuple((name, len(parts)) for name, parts in constants.items())
-        specs = [
-            [TensorSpec(t.spec.dims, t.dtype) for t in self.states],
-            [TensorSpec(_rest(t.spec.dims), t.dtype) for t in columns],
-            [TensorSpec(t.spec.dims, t.dtype) for t in flat],
-        ]
+        states = [TensorSpec(t.spec.dims, t.dtype) for t in self.states]
+        elements = [TensorSpec(_rest(t.spec.dims), t.dtype) for t in columns]
+        fixed = [TensorSpec(t.spec.dims, t.dtype) for t in flat]
         cell = self.cell
         key = (
             type(cell), cell.activation, getattr(cell, "recurrent_activation", None),
             getattr(cell, "reset_after", None), self.all_outputs, self.zeros,
-            self.mask is None, layout, *(tuple((s.dims, s.dtype) for s in group) for group in specs),
+            self.mask is None, layout, *((spec.dims, spec.dtype) for spec in (*states, *elements, *fixed)),
         )  # fmt: skip
         program = _programs.get(key)
         if program is None:
 
-            def step(states: Any, elements: Any, fixed: list[Tensor]) -> Any:
-                supply = iter(fixed)
+            def step(before: Any, row: Any, same: list[Tensor]) -> Any:
+                supply = iter(same)
                 given = {name: [next(supply) for _ in range(n)] for name, n in layout}
-                return self._step(states, elements, given)
+                return self._step(before, row, given)
 
             if len(_programs) >= KEPT:
                 _programs.clear()
             program = _programs[key] = scan_program(
-                step, *specs, name=snake_case(type(cell).__name__)
+                step, states, elements, fixed, snake_case(type(cell).__name__)
             )
         return scan(program, self.states, columns, flat, self.layer.go_backwards)
 
@@ -362,12 +361,16 @@ def _pure(cell: GatedCell) -> bool:
 # --- layers that make their own cell ------------------------------------------------------------------
 
 
+def _reader(name: str) -> Callable[[Any], Any]:
+    return lambda layer: getattr(layer.cell, name)
+
+
 def _speaks_for(kind: type) -> Callable[[type], type]:
     """Decorator: the settings of the cell can be read at the layer."""
 
     def add(layer: type) -> type:
         for name in list(inspect.signature(kind).parameters)[:-1]:
-            own = property(lambda self, name=name: getattr(self.cell, name))
+            own = property(_reader(name))
             own.__doc__ = f"The `{name}` of the cell."
             setattr(layer, name, own)
         return layer
@@ -378,7 +381,7 @@ def _speaks_for(kind: type) -> Callable[[type], type]:
 class _OfCell(RNN):
     """The base of layers that are given the settings of their cell."""
 
-    _not_in_config = ("autocast", "cell", "use_cudnn")
+    _not_in_config: tuple[str, ...] = ("autocast", "cell", "use_cudnn")
     use_cudnn: Any
 
     def _settle(self, kind: type, given: dict[str, Any], kwargs: dict[str, Any]) -> None:
@@ -390,7 +393,9 @@ class _OfCell(RNN):
         if use_cudnn not in ("auto", True, False):
             raise ValueError(f"use_cudnn must be 'auto', True or False, not {use_cudnn!r}.")
         own = [name for name in inspect.signature(kind).parameters if name in given]
-        shared = {name: kwargs[name] for name in ("dtype", "trainable") if name in kwargs}
+        shared: dict[str, Any] = {
+            name: kwargs[name] for name in ("dtype", "trainable") if name in kwargs
+        }
         shared["implementation"] = kwargs.pop("implementation", 2)
         settings = {name: given.pop(name) for name in own}
         cell = kind(**settings, **shared, name=snake_case(kind.__name__))
