@@ -169,6 +169,7 @@ def test_the_boundaries_adapt_finds_are_those_of_keras(count, bins, epsilon):
     ours.adapt([data[: count // 3], data[count // 3 :]])
     _adapt(theirs, data[: count // 3], data[count // 3 :])
     np.testing.assert_allclose(ours.bin_boundaries, theirs.bin_boundaries, rtol=1e-6)
+    close(ours(data), theirs(data))
     same_config(ours, theirs)
     copy = type(ours).from_config(ours.get_config())
     close(copy(data), theirs(data))
