@@ -92,17 +92,14 @@ def _advice(what: str, function: Any) -> Iterator[None]:
     """Says how Python code gets into a pipeline, where a trace failed for want of values."""
     try:
         yield
-    except (
-        OperatorNotAllowedInGraphError,
-        InaccessibleTensorError,
-        TypeError,
-        AttributeError,
-    ) as error:
-        error.add_note(
-            f"{what} traces {name_of(function)!r} once, as tf.function does, and its tensors have values "
-            "only when the pipeline runs. Use tensor operations, or tf.numpy_function / tf.py_function for "
-            "Python code that needs values."
-        )
+    except Exception as error:
+        graph_errors = (OperatorNotAllowedInGraphError, InaccessibleTensorError)
+        if isinstance(error, graph_errors) or "symbolic" in str(error):
+            error.add_note(
+                f"{what} traces {name_of(function)!r} once, as tf.function does, and its tensors have "
+                "values only when the pipeline runs. Use tensor operations, or tf.numpy_function / "
+                "tf.py_function for Python code that needs values."
+            )
         raise
 
 
