@@ -145,7 +145,7 @@ def split_dataset(
     if isinstance(dataset, Dataset):
         examples = list(dataset)
         rows = [tuple(e) if isinstance(e, (list, tuple)) else e for e in examples]
-    elif isinstance(dataset, (list, tuple)):
+    elif isinstance(dataset, (list, tuple)) and all(np.ndim(array) for array in dataset):
         arrays = [np.asarray(array) for array in dataset]
         if len({len(array) for array in arrays}) != 1:
             raise ValueError(
