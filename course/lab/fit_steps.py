@@ -1,7 +1,7 @@
 """FitSteps: what `fit` does, stage by stage, on points few enough to see all of them.
 
 Every number is computed beforehand by the engine, with a tape, as in chapter 08; the browser only
-walks through the record. The real loop is in `engine/keras/training.py`.
+walks through the record. The real loop is in `engine/keras/trainer/`.
 """
 
 from __future__ import annotations

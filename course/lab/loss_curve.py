@@ -2,7 +2,7 @@
 
 A click arrives on another thread (a comm subshell of the kernel), so it only sets an event or
 stores a number. The training thread looks at them between two batches and acts. Nothing here
-trains: read `engine/keras/training.py` for that, and `series.py` for what is drawn.
+trains: read `engine/keras/trainer/` for that, and `series.py` for what is drawn.
 """
 
 from __future__ import annotations
