@@ -3,6 +3,7 @@
     python -m benchmarks.run [--rounds 7] [--seconds 0.1] [--cores 1] [--only NAMES] [--peers A,B]
     python -m benchmarks.run --only import,memory,cold_fit
     python -m benchmarks.run --suite graph
+    python -m benchmarks.run --suite fit
 
 Ratios are ours / theirs: below 1 the engine is faster, or smaller.
 """
@@ -200,7 +201,7 @@ def table(results: dict[str, dict[str, float]], peers: list[str]) -> str:
 def main() -> int:
     """Runs, prints, writes; exit code 1 when a target is missed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--suite", choices=("eager", "graph"), default="eager")
+    parser.add_argument("--suite", choices=("eager", "graph", "fit"), default="eager")
     parser.add_argument("--rounds", type=int, default=7, help="the least of so many counts")
     parser.add_argument("--seconds", type=float, default=0.1, help="a peer and round")
     parser.add_argument("--cores", type=int, default=1)
@@ -216,6 +217,10 @@ def main() -> int:
         from benchmarks import graph
 
         return graph.main(options, cores)
+    if options.suite == "fit":
+        from benchmarks import fit
+
+        return fit.main(options, cores)
     peers = ["ours", *(options.peers.split(",") if options.peers else requirements())]
     from benchmarks.peers import names
 

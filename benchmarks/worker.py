@@ -52,6 +52,8 @@ def measure(run: Callable[[], Any], seconds: float) -> float:
         for _ in range(count):
             run()
         spent = time.perf_counter() - start
+        if spent >= seconds:
+            return spent / count  # a call takes longer than all the time there is
         if spent >= stretch / 2 or count >= 1 << 20:
             break
         count = max(count + 1, int(count * min(10.0, stretch / max(spent, 1e-9))))
