@@ -252,10 +252,10 @@ class Bidirectional(Layer):
 
 
 def _twin(layer: Layer, prefix: str, **changes: Any) -> Any:
-    """A new layer like this one, without its weights."""
+    """A new layer like this one, built if it is, without its weights."""
     wire = serialize_keras_object(layer)
     wire["config"] |= {"name": prefix + layer.name.removeprefix(prefix), **changes}
-    made = deserialize_keras_object({**wire, "build_config": None})
+    made = deserialize_keras_object(wire)
     if hasattr(layer, "use_cudnn"):
         made.use_cudnn = layer.use_cudnn
     return made
