@@ -10,6 +10,7 @@ from typing import Any
 
 from engine.keras import (
     activations,
+    backend,
     callbacks,
     config,
     constraints,
@@ -18,6 +19,7 @@ from engine.keras import (
     layers,
     losses,
     metrics,
+    mixed_precision,
     models,
     optimizers,
     random,
@@ -25,16 +27,23 @@ from engine.keras import (
     saving,
     utils,
 )
+from engine.keras import dtype_policy as dtype_policies
 from engine.keras.dtype_policy import DTypePolicy
 from engine.keras.initializers import Initializer
+from engine.keras.input_spec import InputSpec
 from engine.keras.layer import Layer
+from engine.keras.losses import Loss
+from engine.keras.metrics import Metric
 from engine.keras.models import Input, Model, Sequential
+from engine.keras.optimizers import Optimizer
 from engine.keras.regularizers import Regularizer
+from engine.keras.symbolic import KerasTensor
 
 __all__ = [
-    "DTypePolicy", "Initializer", "Input", "Layer", "Model", "Regularizer", "Sequential", "activations",
-    "callbacks", "config", "constraints", "datasets", "initializers", "layers", "losses", "metrics",
-    "models", "optimizers", "random", "regularizers", "saving", "utils",
+    "DTypePolicy", "Initializer", "Input", "InputSpec", "KerasTensor", "Layer", "Loss", "Metric", "Model",
+    "Optimizer", "Regularizer", "Sequential", "activations", "backend", "callbacks", "config", "constraints",
+    "datasets", "dtype_policies", "initializers", "layers", "losses", "metrics", "mixed_precision", "models",
+    "optimizers", "random", "regularizers", "saving", "utils",
 ]  # fmt: skip
 
 

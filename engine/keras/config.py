@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from engine import dtypes
 
 __all__ = [
-    "epsilon", "floatx", "image_data_format", "set_epsilon", "set_floatx", "set_image_data_format",
+    "dtype_policy", "epsilon", "floatx", "image_data_format", "set_dtype_policy", "set_epsilon", "set_floatx",
+    "set_image_data_format",
 ]  # fmt: skip
 
 _floatx = "float32"
@@ -65,3 +68,21 @@ def set_image_data_format(data_format: str) -> None:
             f"The data format is 'channels_last' or 'channels_first', not {data_format!r}."
         )
     _image_data_format = name
+
+
+def dtype_policy() -> Any:
+    """The DTypePolicy of layers that are made without a dtype.
+
+    >>> dtype_policy()
+    <DTypePolicy "float32">
+    """
+    from engine.keras import dtype_policy as policies  # which reads floatx from here
+
+    return policies.dtype_policy()
+
+
+def set_dtype_policy(policy: Any) -> None:
+    """Sets that policy, by name or as a DTypePolicy, for the layers made from now on."""
+    from engine.keras import dtype_policy as policies
+
+    policies.set_dtype_policy(policy)
