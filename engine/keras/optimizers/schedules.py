@@ -149,7 +149,7 @@ class PolynomialDecay(LearningRateSchedule):
     def __call__(self, step: Any) -> Any:
         start = _number(self.initial_learning_rate)
         end, steps = float(self.end_learning_rate), float(self.decay_steps)
-        now: Any = cast(step, start.dtype)
+        now = cast(step, start.dtype)
         length: Any = steps
         if self.cycle:
             length = steps * where(equal(now, 0), 1.0, ceil(now / steps))
@@ -190,7 +190,7 @@ class CosineDecay(LearningRateSchedule):
             return falling
         return where(now < warm, (target - start) * (now / warm) + start, falling)
 
-    def _falling(self, now: Tensor, start: Any) -> Any:
+    def _falling(self, now: Any, start: Any) -> Any:
         steps = float(self.decay_steps)
         cosine = 0.5 * (1.0 + cos(math.pi * (minimum(now, steps) / steps)))
         return start * ((1.0 - self.alpha) * cosine + self.alpha)
