@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from engine.keras import config
 from engine.keras.metrics.confusion import (
     KINDS,
@@ -105,9 +107,7 @@ class AUC(ConfusionMetric):
         self.thresholds = [-config.epsilon(), *map(float, given), 1.0 + config.epsilon()]
         self.num_thresholds = len(self.thresholds)
         self.multi_label, self.num_labels, self.from_logits = multi_label, num_labels, from_logits
-        self.label_weights = None
-        if label_weights is not None:
-            self.label_weights = cast(convert(label_weights), self.dtype)
+        self.label_weights = None if label_weights is None else np.asarray(label_weights).tolist()
         self._built = False
         if num_labels or not multi_label:
             self._build(num_labels)
@@ -129,8 +129,12 @@ class AUC(ConfusionMetric):
             self._build(predicted.shape[-1])
         if self.from_logits:
             predicted = sigmoid(predicted)
-        weights = None if self.multi_label else self.label_weights
-        self._count(y_true, predicted, sample_weight, weights)
+        self._count(
+            y_true, predicted, sample_weight, None if self.multi_label else self._of_labels()
+        )
+
+    def _of_labels(self) -> Tensor | None:
+        return None if self.label_weights is None else cast(convert(self.label_weights), self.dtype)
 
     def _area(self) -> Tensor:
         """The area between each two neighbouring thresholds."""
@@ -175,13 +179,16 @@ class AUC(ConfusionMetric):
         if not self.multi_label:
             return reduce_sum(areas)
         by_label = reduce_sum(areas, axis=0)
-        if self.label_weights is None:
+        weights = self._of_labels()
+        if weights is None:
             return reduce_mean(by_label)
-        weighted = reduce_sum(by_label * self.label_weights)
-        return divide_no_nan(weighted, reduce_sum(self.label_weights))
+        return divide_no_nan(reduce_sum(by_label * weights), reduce_sum(weights))
 
     def get_config(self) -> dict[str, Any]:
-        """The settings; thresholds only where they were given."""
+        """The settings; thresholds only where they were given.
+
+        `label_weights` is a list there; Keras writes a tensor, which it cannot read.
+        """
         written = super().get_config()
         del written["thresholds"]
         return written | ({"thresholds": self.thresholds[1:-1]} if self._own_thresholds else {})

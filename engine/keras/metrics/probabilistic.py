@@ -64,12 +64,16 @@ class SparseCategoricalCrossentropy(MeanMetricWrapper):
 class KLDivergence(MeanMetricWrapper):
     """The mean Kullback-Leibler divergence of predicted distributions from the targets'."""
 
+    _direction = "down"
+
     def __init__(self, name: str = "kl_divergence", dtype: Any = None):
         super().__init__(probabilistic.kl_divergence, name, dtype)
 
 
 class Poisson(MeanMetricWrapper):
     """The mean Poisson loss of predicted rates."""
+
+    _direction = "down"
 
     def __init__(self, name: str = "poisson", dtype: Any = None):
         super().__init__(probabilistic.poisson, name, dtype)
