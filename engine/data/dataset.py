@@ -312,7 +312,7 @@ class Dataset(Beginnings):
             )
         return self._then(Cache(self._stage))
 
-    def prefetch(self, buffer_size: Any = AUTOTUNE, name: str | None = None) -> Dataset:
+    def prefetch(self, buffer_size: Any, name: str | None = None) -> Dataset:
         """The same elements, up to `buffer_size` of them made ahead by a thread while you use the last one.
 
         AUTOTUNE means 2. The thread ends when the iterator is used up or dropped.

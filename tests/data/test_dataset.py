@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import pickle
 import threading
 import tracemalloc
@@ -396,7 +395,6 @@ def test_a_dropped_iterator_ends_its_thread_and_the_generator() -> None:
     threads = workers()
     assert len(threads) >= 2
     del elements
-    gc.collect()
     assert ended(threads) and closed.wait(10)
 
 
@@ -415,10 +413,7 @@ def test_an_error_arrives_where_the_row_would_have() -> None:
     assert len(list(ds.take(2))) == 2  # another pass is not disturbed
 
 
-def test_prefetch_of_nothing_and_by_default() -> None:
-    assert (
-        values(Dataset.range(5).prefetch(0))
-        == list(range(5))
-        == values(Dataset.range(5).prefetch())
-    )
+def test_prefetch_of_nothing_and_by_itself() -> None:
+    assert values(Dataset.range(5).prefetch(0)) == list(range(5))
+    assert values(Dataset.range(5).prefetch(tf.data.AUTOTUNE)) == list(range(5))
     assert values(Dataset.range(0).prefetch(tf.data.AUTOTUNE)) == []
