@@ -286,7 +286,10 @@ def test_a_loss_that_is_no_number_is_told_with_its_cause() -> None:
         model.fit(bad, Y, verbose=0)
     model = network(optimizer=tf.keras.optimizers.SGD(1e30))
     with pytest.warns(RuntimeWarning, match="smaller learning rate"):
-        model.fit(X, Y, epochs=5, verbose=0)
+        model.fit(X, Y, epochs=5, verbose=2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.isnan(model.fit(X, Y, verbose=0).history["loss"][0]), "silent when asked to be"
 
 
 def test_batches_of_many_sizes_make_no_storm_of_graphs() -> None:

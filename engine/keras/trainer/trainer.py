@@ -180,7 +180,7 @@ class Trainer(Compiled):
                 if finish is not None:
                     finish(self.trainable_variables)
                 hooks.call("on_train_end", logs)
-        self._warn_of_nan(logs, training)
+        self._warn_of_nan(logs, training, silent=verbose == 0)
         return self.history
 
     def _pass(
@@ -208,17 +208,21 @@ class Trainer(Compiled):
                 return None
         return as_numbers(logs)
 
-    def _warn_of_nan(self, logs: dict[str, Any], training: Epochs) -> None:
+    def _warn_of_nan(self, logs: dict[str, Any], training: Epochs, silent: bool) -> None:
+        """Says where a loss that is no number comes from. With `verbose=0`, only if it is the data."""
         loss = logs.get("loss", 0.0)
-        if isinstance(loss, float) and not math.isfinite(loss):
-            why = training.feed.why_nan()
-            cause = (
-                f"There are such numbers in the data: in {why}."
-                if why
-                else "A smaller learning rate, clipnorm=1.0, or inputs scaled to about -1 to 1 may help; "
-                "tf.debugging.enable_check_numerics() finds the operation it comes from."
-            )
-            warn_the_caller(f"The loss is {loss} at the end of fit. {cause}", RuntimeWarning)
+        if not isinstance(loss, float) or math.isfinite(loss):
+            return
+        where = training.feed.why_nan()
+        if silent and not where:
+            return
+        cause = (
+            f"There are such numbers in the data: in {where}."
+            if where
+            else "A smaller learning rate, clipnorm=1.0, or inputs scaled to about -1 to 1 may help; "
+            "tf.debugging.enable_check_numerics() finds the operation it comes from."
+        )
+        warn_the_caller(f"The loss is {loss} at the end of fit. {cause}", RuntimeWarning)
 
     # --- evaluation and prediction ------------------------------------------------------------------
 
