@@ -146,6 +146,8 @@ def test_lambda_calls_its_function() -> None:
     assert seen == [(True, True)] and get_mask(out).dtype == tf.bool
     with pytest.warns(UserWarning, match="does not support masking"):
         assert get_mask(tf.keras.layers.Lambda(_double)(out)) is None
+    largest = tf.keras.layers.Lambda(max)  # built in: it does not tell its arguments
+    assert largest(tf.constant([1.0, 3.0, 2.0])).numpy() == 3
     with pytest.raises(TypeError, match="function was expected"):
         tf.keras.layers.Lambda(3)
 

@@ -221,6 +221,8 @@ def test_a_group_of_steps_of_unknown_number() -> None:
         ("GroupNormalization", {"groups": 3}, "4 channels cannot be divided into 3"),
         ("GroupNormalization", {"groups": 8}, "4 channels cannot be divided into 8"),
         ("LayerNormalization", {"axis": "last"}, "must be an integer"),
+        ("LayerNormalization", {"axis": [1, 2]}, "has no axis 2"),
+        ("BatchNormalization", {"axis": -3}, "has no axis -3"),
         ("UnitNormalization", {"axis": 1.0}, "must be an integer"),
     ],
 )

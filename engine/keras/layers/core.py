@@ -28,8 +28,12 @@ def known_size(layer: Layer, input_shape: Any, axis: int) -> int:
     """The size of an axis that a weight depends on.
 
     Raises:
-      ValueError: when it is unknown.
+      ValueError: when it is unknown, or there is no such axis.
     """
+    if not -len(input_shape) <= axis < len(input_shape):
+        raise ValueError(
+            f"Layer {layer.name!r}: the input shape {tuple(input_shape)} has no axis {axis}."
+        )
     size = input_shape[axis]
     if size is None:
         place = "the last axis" if axis == -1 else f"axis {axis}"
