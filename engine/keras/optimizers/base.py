@@ -12,13 +12,14 @@ from typing import Any, Self
 import numpy as np
 
 from engine.control_flow import cond
-from engine.dtypes import DType
+from engine.dtypes import DType, bfloat16, float16, float32, float64
 from engine.keras import config as settings
 from engine.keras import initializers
 from engine.keras.lookup import nearest, snake_case, unique_name
 from engine.keras.optimizers.memory import Memory
 from engine.keras.optimizers.schedules import LearningRateSchedule
 from engine.keras.serialization import custom_object_scope, serialize_keras_object
+from engine.nest import map_structure
 from engine.ops.creation import convert, zeros
 from engine.ops.elementwise import (
     cast,
@@ -190,13 +191,18 @@ class Optimizer(Memory):
         )
 
     def once(self, compute: Callable[..., Any], dtype: DType, *values: Any) -> Any:
-        """`compute(dtype, *values)`, the same for all variables of a dtype, so computed once in a step."""
-        if self._step is None:  # update_step was called by hand
-            return compute(dtype, *values)
+        """`compute(dtype, *values)`, the same for all variables of a dtype, so computed once in a step.
+
+        Scalars for float16 and bfloat16 are computed in float32: in bfloat16 0.999 is 1, and Adam, there in
+        Keras, never moves.
+        """
+        steps = {} if self._step is None else self._step  # None: update_step was called by hand
         key = (compute, dtype)
-        if key not in self._step:
-            self._step[key] = compute(dtype, *values)
-        return self._step[key]
+        if key not in steps:
+            wide = float32 if dtype in (float16, bfloat16) else dtype
+            made = compute(wide, *(cast(value, wide) for value in values))
+            steps[key] = map_structure(lambda part: cast(part, dtype), made)
+        return steps[key]
 
     def step_number(self, dtype: DType, ahead: int = 1) -> Tensor:
         """The number of this step, counted from 1 (or from `ahead`), as a floating-point scalar."""
@@ -391,6 +397,8 @@ def rest(beta: float, dtype: DType) -> float:
 
     Some of Keras's optimizers compute with this, some with the exact difference; so do those here.
     """
+    if dtype not in (float32, float64):
+        return 1 - beta
     kind = dtype.as_numpy_dtype.type
     return float(kind(1) - kind(beta))
 
