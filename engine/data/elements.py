@@ -136,12 +136,12 @@ def stacked(values: list[Any], number: int = 0) -> Any:
             "example with flat_map(lambda window: window.batch(size))."
         )
     first = values[0]
-    shape = np.shape(first)
+    shape = first.shape
     for place, value in enumerate(values):
-        if np.shape(value) != shape:
+        if value.shape != shape:
             raise InvalidArgumentError(
                 f"batch: all elements of a batch have one shape, but in component {number} element 0 has "
-                f"shape {shape} and element {place} has {np.shape(value)}. Use padded_batch, or bring them "
+                f"shape {shape} and element {place} has {value.shape}. Use padded_batch, or bring them "
                 "to one shape with map."
             )
     made = np.empty((len(values), *shape), first.dtype)
@@ -226,29 +226,37 @@ class Checker:
     def _leaf(self, i: int, value: Any) -> Any:
         dtype, name = self.dtypes[i], self.leaves[i].dtype.name
         if isinstance(value, (Tensor, Variable)):
-            value = devices.to_host(convert(value)._array)
-        kind = getattr(value, "dtype", None)
-        if kind != dtype:
+            value = host_array(convert(value))
+        if dtype.kind != "O" and getattr(value, "dtype", None) == dtype:
+            made = np.array(value)  # a copy: generators like to fill one array again and again
+        else:
             try:
-                if dtype.kind == "O" or type(value) in (str, bytes):
-                    made = devices.to_host(convert(value, hint=self.leaves[i].dtype)._array)
-                else:
-                    made = np.asarray(value)
-                    lossy = made.dtype.kind in "fc" and dtype.kind in "iub"
-                    if made.size and (lossy or made.dtype.kind in "OUS"):
-                        raise TypeError
-                    made = made.astype(dtype)
-                if made.dtype != dtype:
-                    raise TypeError
+                made = self._converted(value, i)
             except (TypeError, ValueError):
                 raise InvalidArgumentError(
                     f"{self.what}: yielded {describe(value)}, which cannot be converted to {name} as its "
                     "output_signature says. Convert it before the yield, or change the signature."
                 ) from None
-        else:
-            made = np.array(value)  # a copy: generators like to fill one array again and again
         if made.shape != self.fixed[i]:
             self._check_shape(i, made.shape)
+        return made
+
+    def _converted(self, value: Any, i: int) -> Any:
+        """The value in the dtype of a leaf; TypeError where that would change it by more than rounding."""
+        dtype = self.dtypes[i]
+        if dtype.kind == "O":
+            made = host_array(convert(value))
+            if made.dtype.kind != "O":
+                raise TypeError
+            return made
+        given = np.asarray(value)
+        if given.size and given.dtype.kind not in "biufcV":  # V: of ml_dtypes
+            raise TypeError
+        if given.dtype.kind == "c" and dtype.kind != "c":
+            raise TypeError
+        made = given.astype(dtype)
+        if dtype.kind in "biu" and not (made == given).all():
+            raise TypeError
         return made
 
     def _check_shape(self, i: int, shape: tuple[int, ...]) -> None:

@@ -163,8 +163,6 @@ class Handle:
 class _Resumed:
     """What goes on with an Iterator, as the rows of a Handle: a second pass over it there is none."""
 
-    element_spec: Any = None
-
     def __init__(self, iterator: Iterator):
         self._iterator = iterator
         self._started = False

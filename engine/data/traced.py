@@ -138,7 +138,6 @@ class Traced:
         # A pipeline runs on the CPU, and a trace of its own has random numbers of its own.
         with _advice(what, function), devices.device("CPU:0"), own_state():
             part = Part(self.name, call, plain, None)
-        self.result = part.result
         self.element_spec = spec_of(part.result)
         leaves = nest.flatten(part.result)
         self._datasets = [leaf if is_stage(leaf) else None for leaf in leaves]
@@ -191,6 +190,7 @@ class Traced:
         if self._assigned:
             first = len(results) - len(self._assigned)
             for variable, array in zip(self._assigned, results[first:], strict=True):
+                variable._check(Tensor(array), "assign")
                 variable._array = devices.namespace(variable._array).asarray(array)
         if self._count == len(self._datasets):
             return results[: self._count] if len(results) > self._count else results

@@ -131,6 +131,9 @@ def test_a_mistake_is_named_where_it_is_made(make: Any, error: Any, words: str) 
             r"shape \(2,\) where its output_signature says \(3,\)",
         ),
         ([1.5], tf.TensorSpec((), tf.int32), "cannot be converted to int32"),
+        ([300], tf.TensorSpec((), tf.uint8), "cannot be converted to uint8"),
+        ([2j], tf.TensorSpec((), tf.float32), "cannot be converted to float32"),
+        ([3], tf.TensorSpec((), tf.string), "cannot be converted to string"),
         (["a"], tf.TensorSpec((), tf.float32), "cannot be converted to float32"),
         ([None], tf.TensorSpec((), tf.float32), "cannot be converted"),
         ([(1, 2)], (tf.TensorSpec((), tf.int32),) * 3, "nested as"),
@@ -152,6 +155,24 @@ def test_a_generator_may_fill_one_array_again_and_again() -> None:
 
     ds = Dataset.from_generator(generator, output_signature=tf.TensorSpec((2,), tf.float32))
     assert values(ds.batch(3)) == [[[0, 0], [1, 1], [2, 2]]]
+
+
+def test_what_a_generator_yields_is_converted_where_nothing_is_lost() -> None:
+    def made(dtype: str, *given: Any) -> list[Any]:
+        spec = tf.TensorSpec(None, dtype)
+        return values(Dataset.from_generator(lambda: given, output_signature=spec))
+
+    assert made("float32", 1, np.float64(0.5), np.int8(2), [True, 3.5]) == [
+        1.0,
+        0.5,
+        2.0,
+        [1.0, 3.5],
+    ]
+    assert made("int64", True, 2.0, np.uint8(7), tf.constant([1])) == [1, 2, 7, [1]]
+    assert made("string", "ü", b"x", np.array(["a", "bc"]), np.array(["d"], object)) == [
+        "ü".encode(), b"x", [b"a", b"bc"], [b"d"],
+    ]  # fmt: skip
+    assert made("bfloat16", 1.5, tf.constant(2, tf.bfloat16)) == [1.5, 2.0]
 
 
 def test_batches_of_different_shapes_say_what_to_do() -> None:
