@@ -192,7 +192,7 @@ def test_classes_along_another_axis() -> None:
     p = RNG.uniform(0.1, 1, (2, 3, 5)).astype("f")
     y = RNG.integers(0, 3, (2, 5))
     for logits in (False, True):
-        options = {"from_logits": logits, "reduction": "none"}
+        options: dict[str, Any] = {"from_logits": logits, "reduction": "none"}
         moved = losses.SparseCategoricalCrossentropy(axis=1, **options)(y, p)
         close(
             losses.SparseCategoricalCrossentropy(**options)(y, p.transpose(0, 2, 1)), moved.numpy()
@@ -256,10 +256,8 @@ def test_the_graph_of_a_loss_is_that_of_its_formula() -> None:
 
 
 def test_every_name_of_keras_but_ctc_is_known_and_means_the_same() -> None:
-    from keras.src.losses import ALL_OBJECTS_DICT
-
     missing = []
-    for name in ALL_OBJECTS_DICT:
+    for name in keras.src.losses.ALL_OBJECTS_DICT:
         if name.lower() == "ctc" or name in ("Loss", "LossFunctionWrapper"):
             continue
         theirs = keras.losses.get(name)

@@ -36,9 +36,9 @@ NUMBERS, OTHERS = (drawn(lambda: RNG.normal(0, 2, SHAPE).astype("f")) for _ in r
 SHARES = drawn(lambda: RNG.uniform(0.05, 0.95, SHAPE).astype("f"))
 TENTHS = drawn(rounded)
 BITS = drawn(lambda: RNG.integers(0, 2, SHAPE).astype("f"))
-CLASSES = drawn(lambda: RNG.integers(0, 3, 4))
+CLASSES = drawn(lambda: RNG.integers(0, 3, 4).astype("i"))
 ONE_HOT = drawn(one_hot)
-MORE = drawn(lambda: RNG.integers(0, 3, SHAPE))
+MORE = drawn(lambda: RNG.integers(0, 3, SHAPE).astype("i"))
 LINE, BIT_LINE = [x[:, 0] for x in TENTHS], [x[:, 0] for x in BITS]
 # The second batch, and the one after the reset, have no weights.
 SAMPLE = [np.array([0.5, 2.0, 0.0, 1.0], "f"), None, np.array([1.0, 3.0, 1.0, 0.25], "f")]
@@ -211,7 +211,7 @@ VALUES: dict[str, tuple[Any, Any]] = {
     "matrix, weights": (NUMBERS[0], SAMPLE[0]),
     "matrix, column": (NUMBERS[0], np.array([[1.0], [0], [2], [3]], "f")),
     "matrix, each": (NUMBERS[0], EACH[0]),
-    "integers": (np.arange(4), np.array([1, 0, 2, 1])),
+    "integers": (np.arange(4, dtype="i"), np.array([1, 0, 2, 1], "i")),
     "bools": (np.array([True, False, True]), None),
 }
 
@@ -252,10 +252,8 @@ def test_masked_steps_do_not_count(weight: Any) -> None:
 
 
 def test_every_name_of_keras_is_known_and_means_the_same() -> None:
-    from keras.src.metrics import ALL_OBJECTS_DICT
-
     takes_none = []
-    for name, cls in ALL_OBJECTS_DICT.items():
+    for name, cls in keras.src.metrics.ALL_OBJECTS_DICT.items():
         if name.lower() in ("metric", "meanmetricwrapper", "mean_metric_wrapper"):
             continue
         assert metrics._TABLE[name].__name__ == cls.__name__
