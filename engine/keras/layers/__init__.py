@@ -1,6 +1,7 @@
 """The layers, one module a family: `core` (Dense, ...), `activation`, `embedding`, `merging`,
 `normalization`, `regularization` (Dropout, ...), `reshaping`, `convolutional`, `depthwise`, `pooling`,
-`padding`, `preprocessing`, `hashing`, `text_lookup`."""
+`padding`, `preprocessing`, `hashing`, `text_lookup`, `augmentation`,
+`coloring`."""
 
 from __future__ import annotations
 
@@ -8,6 +9,8 @@ from typing import Any
 
 from engine.keras.layer import InputSpec, Layer
 from engine.keras.layers import (
+    augmentation,
+    coloring,
     convolutional,
     depthwise,
     hashing,
@@ -17,6 +20,10 @@ from engine.keras.layers import (
     text_lookup,
 )
 from engine.keras.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
+from engine.keras.layers.attention import AdditiveAttention, Attention
+from engine.keras.layers.attention_heads import GroupedQueryAttention, MultiHeadAttention
+from engine.keras.layers.augmentation import *  # noqa: F403
+from engine.keras.layers.coloring import *  # noqa: F403
 from engine.keras.layers.convolutional import *  # noqa: F403
 from engine.keras.layers.core import Dense, EinsumDense, Identity, Lambda, Masking, Wrapper
 from engine.keras.layers.depthwise import *  # noqa: F403
@@ -76,7 +83,9 @@ __all__ = [
     "Activation",
     "ActivityRegularization",
     "Add",
+    "AdditiveAttention",
     "AlphaDropout",
+    "Attention",
     "Average",
     "BatchNormalization",
     "Bidirectional",
@@ -91,6 +100,7 @@ __all__ = [
     "GaussianDropout",
     "GaussianNoise",
     "GroupNormalization",
+    "GroupedQueryAttention",
     "Identity",
     "Input",
     "InputLayer",
@@ -103,6 +113,7 @@ __all__ = [
     "Masking",
     "Maximum",
     "Minimum",
+    "MultiHeadAttention",
     "Multiply",
     "PReLU",
     "Permute",
@@ -131,7 +142,9 @@ __all__ = [
     "multiply",
     "subtract",
 ]
-for _family in (convolutional, depthwise, hashing, padding, pooling, preprocessing, text_lookup):
+for _family in (
+    augmentation, coloring, convolutional, depthwise, hashing, padding, pooling, preprocessing, text_lookup,
+):  # fmt: skip
     __all__ += _family.__all__
 
 
