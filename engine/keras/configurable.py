@@ -37,6 +37,9 @@ class Configurable:
         object.__setattr__(made, "_call", (args, kwargs))
         return made
 
+    def __init__(self) -> None:
+        """Has no settings. Without this, a class that has none would take, and lose, any argument."""
+
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an object like this one, by name, without weights or other state."""
         cls = type(self)

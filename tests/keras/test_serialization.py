@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import json
 import sys
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 import engine as tf
 from engine.keras import serialization
+from engine.keras.configurable import Configurable
 from tests.keras.witness import as_json, keras, same_config
 
 saving = tf.keras.saving
@@ -327,3 +329,79 @@ def test_unknown_names_say_what_to_do_and_what_is_near() -> None:
         saving.deserialize_keras_object(_config("builtins", "function", "nowhere", "function"))
     with pytest.raises(TypeError, match="should be a dict"):
         saving.deserialize_keras_object(_config("keras.layers", "Dense", [1]))
+
+
+# --- configs that nobody wrote ----------------------------------------------------------------------------
+
+
+class _Base(Configurable):
+    def __init__(self, size, *, scale=1.0, **kwargs):
+        self.other = (size, scale, kwargs)
+
+
+class _Middle(_Base):
+    def __init__(self, first, *rest, mode="a", **kwargs):
+        super().__init__(**kwargs)
+        self.first = first
+
+
+class _Last(_Middle):
+    """Has no arguments of its own."""
+
+
+class _Closed(_Base):
+    def __init__(self, only=3):
+        super().__init__(size=only * 2)
+
+
+def test_a_config_follows_from_the_call() -> None:
+    assert _Base(3).get_config() == {"size": 3, "scale": 1.0}
+    assert _Base(3, scale=2.0).get_config() == {"size": 3, "scale": 2.0}
+    assert _Base(scale=2.0, size=4).get_config() == {"size": 4, "scale": 2.0}
+    assert _Last("f", size=4, scale=0.5).get_config() == {
+        "first": "f", "mode": "a", "size": 4, "scale": 0.5,
+    }  # fmt: skip
+    # A class that hands nothing on has its own arguments alone.
+    assert _Closed().get_config() == {"only": 3} and _Closed(5).get_config() == {"only": 5}
+    for made in (_Base(3, scale=2.0), _Last(tf.keras.activations.relu, size=4), _Closed(2)):
+        config = through_a_file(made.get_config())
+        assert type(made).from_config(config).get_config() == made.get_config()
+    assert _Last(tf.keras.activations.relu, size=1).get_config()["first"] == "relu"
+    nested = _Closed(tf.keras.initializers.Constant(2.0).value)
+    assert nested.get_config() == {"only": 2.0}
+
+
+def test_a_class_without_settings_takes_none() -> None:
+    with pytest.raises(TypeError, match="positional argument"):
+        tf.keras.initializers.Zeros(3)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'axis'"):
+        tf.keras.constraints.NonNeg(axis=1)
+
+
+def test_objects_inside_a_config_are_made_again() -> None:
+    made = _Base(tf.keras.regularizers.L2(0.5), scale=[tf.keras.constraints.NonNeg()])
+    copy = _Base.from_config(through_a_file(made.get_config()))
+    size, scale, _ = copy.other
+    assert isinstance(size, tf.keras.regularizers.L2) and size.l2 == 0.5
+    assert isinstance(scale[0], tf.keras.constraints.NonNeg)
+
+
+FAMILIES = [
+    (family, name)
+    for family in ("initializers", "regularizers", "constraints", "random")
+    for name in dir(getattr(keras, family))
+    if not name.startswith("_") and "stft" not in name.lower()
+]
+
+
+@pytest.mark.parametrize(("family", "name"), FAMILIES, ids=[f"{f}.{n}" for f, n in FAMILIES])
+def test_names_and_arguments_are_those_of_keras(family: str, name: str) -> None:
+    ours, theirs = (getattr(getattr(k, family), name) for k in (tf.keras, keras))
+
+    def facts(item):
+        known = inspect.signature(item.__init__ if isinstance(item, type) else item).parameters
+        every = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+        return [(p.name, p.default) for p in known.values() if p.kind not in every]
+
+    assert isinstance(ours, type) == isinstance(theirs, type)
+    assert facts(ours) == facts(theirs)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import io
 import json
 import pickle
-import tarfile
-import zipfile
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -92,6 +90,8 @@ class ArraysOnly(pickle.Unpickler):
 
 def read_npz(path: Path) -> dict[str, Any]:
     """The arrays of an .npz file by name; arrays of lists too, read by `ArraysOnly`."""
+    import zipfile
+
     found = {}
     with zipfile.ZipFile(path) as archive:
         for member in archive.namelist():
@@ -123,6 +123,8 @@ def read_cifar(path: Path, parts: list[str], labels: str) -> tuple[Any, Any]:
     The archive is read in place, never unpacked. With channels first by `tf.keras.config`, images are
     `(n, 3, 32, 32)`.
     """
+    import tarfile
+
     images, classes = [], []
     with tarfile.open(path) as archive:
         for part in parts:

@@ -6,7 +6,6 @@ import os
 import shutil
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 __all__ = ["get_file"]
 
@@ -47,7 +46,7 @@ def get_file(
     """
     if not origin:
         raise ValueError("get_file needs origin, the URL of the file.")
-    name = os.fspath(fname) if fname else Path(urlsplit(origin).path).name
+    name = os.fspath(fname) if fname else origin.split("?")[0].rsplit("/", 1)[-1]
     if not name or Path(name).name != name:
         raise ValueError(f"get_file: fname is a file name, not a path, but {name!r} was given.")
     folder = (
