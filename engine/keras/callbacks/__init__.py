@@ -1,0 +1,31 @@
+"""Callbacks: `base`, then `records` (History, CSVLogger), `watching` (EarlyStopping, ModelCheckpoint,
+ReduceLROnPlateau ...) and `progress`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engine.keras.callbacks.base import Callback, CallbackList
+from engine.keras.callbacks.progress import ProgbarLogger
+from engine.keras.callbacks.records import CSVLogger, History, LambdaCallback
+from engine.keras.callbacks.watching import (
+    EarlyStopping,
+    LearningRateScheduler,
+    ModelCheckpoint,
+    MonitorCallback,
+    ReduceLROnPlateau,
+    SwapEMAWeights,
+    TerminateOnNaN,
+)
+
+__all__ = [
+    "CSVLogger", "Callback", "CallbackList", "EarlyStopping", "History", "LambdaCallback",
+    "LearningRateScheduler", "ModelCheckpoint", "MonitorCallback", "ProgbarLogger", "ReduceLROnPlateau",
+    "SwapEMAWeights", "TerminateOnNaN",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    from engine.keras.lookup import nearest
+
+    raise AttributeError(f"The engine has no tf.keras.callbacks.{name}.{nearest(name, __all__)}")
