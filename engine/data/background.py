@@ -47,7 +47,7 @@ def ahead(rows: Iterator[Row], buffer_size: int) -> Iterator[Row]:
     for _ in range(buffer_size):
         permits.put(None)
     thread = threading.Thread(
-        target=_work, args=(rows, ready, permits, stopped), name="tf.data.prefetch", daemon=True
+        target=_work, args=(rows, ready, permits, stopped), name="Dataset.prefetch", daemon=True
     )
     thread.start()
     del rows

@@ -51,10 +51,10 @@ class Run:
 
 
 def unseen(function: Callable[..., Any], *args: Any) -> Any:
-    """A call that is neither traced nor recorded, as all that a pipeline does."""
-    if context.builder is None and context.log is None:
+    """A call that is neither traced nor recorded, and makes its tensors on the CPU: all a pipeline does."""
+    if context.builder is None and context.log is None and devices.scope_namespace() is np:
         return function(*args)
-    with init_scope():
+    with init_scope(), devices.device("CPU:0"):
         return function(*args)
 
 

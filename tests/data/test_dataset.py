@@ -333,6 +333,29 @@ def test_placed_like_a_constant() -> None:
     assert x.device == tf.constant(1).device
 
 
+@pytest.mark.gpu
+def test_pipelines_run_on_the_cpu_and_their_elements_go_to_the_gpu() -> None:
+    def halves(x: Any) -> Any:
+        return tf.numpy_function(lambda v: v / 2, [x + tf.constant(1.0)], tf.float32)
+
+    with tf.device("GPU:0"):
+        ds = (
+            Dataset.from_tensor_slices(tf.constant([1.0, 3.0, 5.0])).map(halves).shuffle(1).batch(2)
+        )
+
+        @tf.function
+        def total(start: Any) -> Any:
+            for x in ds:
+                start += tf.reduce_sum(x)
+            return start
+
+        for dataset in (ds, ds.prefetch(1)):
+            elements = list(dataset)
+            assert {x.device for x in elements} == {"/device:GPU:0"}
+            assert np.concatenate([x.numpy() for x in elements]).tolist() == [1.0, 2.0, 3.0]
+        assert float(total(tf.constant(0.0))) == 6.0
+
+
 def test_options_are_kept() -> None:
     options = tf.data.Options()
     options.deterministic = False
@@ -369,7 +392,7 @@ def test_elements_can_be_pickled() -> None:
 
 
 def workers() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name == "tf.data.prefetch"]
+    return [thread for thread in threading.enumerate() if thread.name == "Dataset.prefetch"]
 
 
 def ended(threads: list[threading.Thread]) -> bool:
