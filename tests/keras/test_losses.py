@@ -22,6 +22,8 @@ BITS = np.array([[0, 1, 1], [1, 0, 0], [0, 0, 0], [1, 1, 1]], "f")
 ONE_HOT = np.eye(3, dtype="f")[[2, 0, 1, 1]]
 CLASSES = np.array([2, 0, 1, 1])
 NUMBERS = RNG.normal(0, 2, SHAPE).astype("f")
+WORDS = np.array([[1, 2, 2], [3, 0, 0], [1, 3, 0], [0, 0, 0]], "i")
+READ = RNG.normal(0, 2, (4, 6, 4)).astype("f")
 UNIT = LOGITS / np.linalg.norm(LOGITS, axis=1, keepdims=True)
 
 # Name, arguments, targets, predictions. No prediction stands on a kink of its loss.
@@ -78,6 +80,7 @@ CASES: list[tuple[str, dict[str, Any], Any, Any]] = [
     ("Tversky", {"axis": [0]}, BITS, PROBABILITIES),
     ("Circle", {"gamma": 4.0, "margin": 0.3}, CLASSES, UNIT),
     ("Circle", {"gamma": 4.0, "remove_diagonal": False}, CLASSES, UNIT),
+    ("CTC", {}, WORDS, READ),
 ]
 NAMES = [f"{name}-{i}" for i, (name, *_) in enumerate(CASES)]
 
@@ -114,10 +117,11 @@ def test_a_graph_gives_what_eager_gives(case: Any) -> None:
     name, options, y, p = case
     ours = getattr(losses, name)(reduction="none", **options)
     expected = gradient(ours, y, p)
-    signature = [tf.TensorSpec([None, *x.shape[1:]], x.dtype) for x in (y, p)]
-    traced = tf.function(lambda a, b: gradient(ours, a, b), input_signature=signature)
-    found = traced(tf.constant(y), tf.constant(p))
-    close(found, [part.numpy() for part in expected], 2e-6)
+    unknown = [tf.TensorSpec([None, *x.shape[1:]], x.dtype) for x in (y, p)]
+    for signature in (unknown, None):
+        traced = tf.function(lambda a, b: gradient(ours, a, b), input_signature=signature)
+        found = traced(tf.constant(y), tf.constant(p))
+        close(found, [part.numpy() for part in expected], 2e-6)
 
 
 # --- reductions, weights and masks --------------------------------------------------------------------
@@ -240,6 +244,12 @@ def test_scores_that_no_probability_can_hold_have_exact_losses_and_slopes(
         assert value.numpy() == 2000 and slope.numpy().tolist() == [[1, -1]]
 
 
+def test_a_word_longer_than_its_steps_is_impossible() -> None:
+    value, slope = gradient(losses.CTC(reduction="none"), WORDS[:2], READ[:2, :2])
+    assert value.numpy()[0] == np.inf and np.isfinite(value.numpy()[1])
+    assert np.isfinite(slope.numpy()).all()
+
+
 def test_the_graph_of_a_loss_is_that_of_its_formula() -> None:
     def step(loss: Callable[..., Any]) -> list[str]:
         traced = tf.function(lambda y, p: gradient(loss, y, p))
@@ -255,10 +265,10 @@ def test_the_graph_of_a_loss_is_that_of_its_formula() -> None:
 # --- names --------------------------------------------------------------------------------------------
 
 
-def test_every_name_of_keras_but_ctc_is_known_and_means_the_same() -> None:
+def test_every_name_of_keras_is_known_and_means_the_same() -> None:
     missing = []
     for name in keras.src.losses.ALL_OBJECTS_DICT:
-        if name.lower() == "ctc" or name in ("Loss", "LossFunctionWrapper"):
+        if name in ("Loss", "LossFunctionWrapper"):
             continue
         theirs = keras.losses.get(name)
         ours = losses.get(name)
@@ -355,6 +365,11 @@ ERRORS: dict[str, tuple[Callable[[], Any], list[str]]] = {
         lambda: losses.SparseCategoricalCrossentropy(from_logits=True)(CLASSES - 1, LOGITS),
         ["sparse_categorical_crossentropy", "label -1", "[0, 3)"],
     ),
+    "a symbol that is no class": (
+        lambda: losses.CTC()(WORDS + 1, READ),
+        ["4"],
+    ),
+    "words without an axis": (lambda: losses.CTC()(WORDS[0], READ), ["(batch, length)", "(3,)"]),
     "another number of examples": (
         lambda: losses.SparseCategoricalCrossentropy()(CLASSES[:3], PROBABILITIES),
         ["(3,)", "(4, 3)", "(4,)"],

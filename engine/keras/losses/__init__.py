@@ -1,6 +1,7 @@
 """`tf.keras.losses`: how wrong a prediction is, as one number to make small.
 
-Reading order: `base`, `regression`, `probabilistic`, then `margins`, `segmentation`, `similarity`.
+Reading order: `base`, `regression`, `probabilistic`, then `margins`, `segmentation`, `similarity`,
+`sequence`.
 """
 
 from __future__ import annotations
@@ -61,12 +62,13 @@ from engine.keras.losses.regression import (
     mean_squared_logarithmic_error,
 )
 from engine.keras.losses.segmentation import Dice, Tversky, dice, tversky
+from engine.keras.losses.sequence import CTC, ctc
 from engine.keras.losses.similarity import Circle, circle
 from engine.keras.serialization import deserialize_keras_object, serialize_keras_object
 from engine.tensor import Tensor
 
 CLASSES: tuple[type[Loss], ...] = (
-    Loss, LossFunctionWrapper, BinaryCrossentropy, BinaryFocalCrossentropy, CategoricalCrossentropy,
+    Loss, LossFunctionWrapper, CTC, BinaryCrossentropy, BinaryFocalCrossentropy, CategoricalCrossentropy,
     CategoricalFocalCrossentropy, CategoricalGeneralizedCrossEntropy, CategoricalHinge, Circle,
     CosineSimilarity, Dice, Hinge, Huber, KLDivergence, LogCosh, MeanAbsoluteError,
     MeanAbsolutePercentageError, MeanSquaredError, MeanSquaredLogarithmicError, Poisson,
@@ -77,7 +79,7 @@ FUNCTIONS: dict[str, Callable[..., Tensor]] = {
     for function in (
         binary_crossentropy, binary_focal_crossentropy, categorical_crossentropy,
         categorical_focal_crossentropy, categorical_generalized_cross_entropy, categorical_hinge, circle,
-        cosine_similarity, dice, hinge, huber, kl_divergence, log_cosh, mean_absolute_error,
+        cosine_similarity, ctc, dice, hinge, huber, kl_divergence, log_cosh, mean_absolute_error,
         mean_absolute_percentage_error, mean_squared_error, mean_squared_logarithmic_error, poisson,
         sparse_categorical_crossentropy, squared_hinge, tversky,
     )
