@@ -21,7 +21,7 @@ from engine.keras.layers import (
 )
 from engine.keras.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
 from engine.keras.layers.attention import AdditiveAttention, Attention
-from engine.keras.layers.attention_heads import GroupedQueryAttention, MultiHeadAttention
+from engine.keras.layers.attention_heads import GroupQueryAttention, MultiHeadAttention
 from engine.keras.layers.augmentation import *  # noqa: F403
 from engine.keras.layers.coloring import *  # noqa: F403
 from engine.keras.layers.convolutional import *  # noqa: F403
@@ -100,7 +100,7 @@ __all__ = [
     "GaussianDropout",
     "GaussianNoise",
     "GroupNormalization",
-    "GroupedQueryAttention",
+    "GroupQueryAttention",
     "Identity",
     "Input",
     "InputLayer",

@@ -1,4 +1,4 @@
-"""Attention in several heads: MultiHeadAttention and GroupedQueryAttention. Read `attention` before."""
+"""Attention in several heads: MultiHeadAttention and GroupQueryAttention. Read `attention` before."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from engine.keras.layers.activation import Softmax
 from engine.keras.layers.attention import boolean_mask, both_masks, causal_mask
 from engine.keras.layers.core import EinsumDense
 from engine.keras.layers.regularization import Dropout
+from engine.keras.lookup import unique_name
 from engine.keras.weights import constraint_of, regularizer_of
 from engine.ops.activations import softmax
 from engine.ops.einsum import einsum
@@ -21,7 +22,7 @@ from engine.ops.layout import expand_dims, reshape, sizes
 from engine.ops.sequences import range_
 from engine.tensor import Tensor
 
-__all__ = ["GroupedQueryAttention", "MultiHeadAttention"]
+__all__ = ["GroupQueryAttention", "MultiHeadAttention"]
 
 
 def window_mask(targets: Any, sources: Any, size: int) -> Tensor:
@@ -79,6 +80,7 @@ class _Heads(Layer):
             bias_initializer=_copy(self.bias_initializer),  # type: ignore[attr-defined]
             **options,
         )
+        layer.supports_masking = True  # its input is masked, and the attention has seen to that
         layer.build(tuple(shape))
         return layer
 
@@ -269,7 +271,7 @@ def _equations(rank: int, axes: tuple[int, ...]) -> tuple[str, str]:
     return f"{key},{query}->{scores}", f"{scores},{key}->{query}"
 
 
-class GroupedQueryAttention(_Heads):
+class GroupQueryAttention(_Heads):
     """Ainslie et al., GQA (2023): groups of query heads share one head of keys and values.
 
     Called as MultiHeadAttention, with query `(batch, T, features)`, value and key `(batch, S, features)`.
@@ -280,7 +282,7 @@ class GroupedQueryAttention(_Heads):
       dropout, use_bias, sliding_window, flash_attention, use_gate, seed: see MultiHeadAttention.
 
     >>> import engine as tf
-    >>> layer = tf.keras.layers.GroupedQueryAttention(4, num_query_heads=6, num_key_value_heads=2)
+    >>> layer = tf.keras.layers.GroupQueryAttention(4, num_query_heads=6, num_key_value_heads=2)
     >>> layer(tf.ones([1, 5, 8]), tf.ones([1, 7, 8])).shape
     TensorShape([1, 5, 8])
     """
@@ -296,10 +298,13 @@ class GroupedQueryAttention(_Heads):
         seed: int | None = None, **kwargs: Any,
     ):  # fmt: skip
         given = dict(locals())
-        Layer.__init__(self, **kwargs)
+        name = kwargs.pop("name", None) or unique_name(
+            "grouped_query_attention"
+        )  # as Keras calls it
+        Layer.__init__(self, name=name, **kwargs)
         if num_query_heads % num_key_value_heads:
             raise ValueError(
-                "GroupedQueryAttention: num_query_heads must be a multiple of num_key_value_heads, but they "
+                "GroupQueryAttention: num_query_heads must be a multiple of num_key_value_heads, but they "
                 f"are {num_query_heads} and {num_key_value_heads}."
             )
         self._settle(given)
