@@ -44,6 +44,14 @@ def known_size(layer: Layer, input_shape: Any, axis: int) -> int:
     return int(size)
 
 
+def open_sizes(x: Tensor) -> list[Any]:
+    """The sizes of the axes for a reshape: one that is not known yet as -1, if it is the only one."""
+    known = x.shape.as_list()
+    if known.count(None) > 1 or 0 in known:
+        return sizes(x)
+    return [-1 if size is None else size for size in known]
+
+
 def refuse_quantization(layer: Any, config: Any) -> None:
     """Raises ValueError for a setting that files of Keras hold, and that the engine has no layers for."""
     if config is not None:
@@ -125,18 +133,10 @@ class Dense(Layer):
             outputs = matmul(inputs, self.kernel)
         else:  # one large product is faster than a stack of small ones, backwards above all
             rows = matmul(reshape(inputs, [-1, inputs.shape[-1]]), self.kernel)
-            outputs = reshape(rows, [*_leading(inputs), self.units])
+            outputs = reshape(rows, [*open_sizes(inputs)[:-1], self.units])
         if self.bias is not None:
             outputs = outputs + self.bias
         return self.activation(outputs)
-
-
-def _leading(x: Tensor) -> list[Any]:
-    """The sizes of all axes but the last, for a reshape: one that is not known yet as -1."""
-    known = x.shape.as_list()[:-1]
-    if known.count(None) > 1 or 0 in known:
-        return sizes(x)[:-1]
-    return [-1 if size is None else size for size in known]
 
 
 class EinsumDense(Layer):

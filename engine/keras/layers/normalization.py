@@ -6,6 +6,8 @@ All of them compute in float32 where the layer computes in 16 bits, in which squ
 
 from __future__ import annotations
 
+import functools
+import math
 from typing import Any
 
 from engine import dtypes
@@ -13,17 +15,19 @@ from engine.keras import constraints, initializers, regularizers
 from engine.keras.config import epsilon as small_number
 from engine.keras.input_spec import InputSpec
 from engine.keras.layer import Layer
-from engine.keras.layers.core import Wrapper, known_size
+from engine.keras.layers.core import Wrapper, known_size, open_sizes
 from engine.ops.elementwise import (
     cast,
+    divide,
     equal,
+    multiply,
     ones_like,
     rsqrt,
     square,
     stop_gradient,
     where,
     zeros_like,
-)
+)  # fmt: skip
 from engine.ops.layout import broadcast_like, expand_dims, reshape, sizes, squeeze
 from engine.ops.linalg import matmul
 from engine.ops.norms import l2_normalize
@@ -44,13 +48,17 @@ def _wide(x: Any) -> Tensor:
 
 
 def _moments(x: Tensor, axes: list[int]) -> tuple[Tensor, Tensor]:
-    """Mean and variance along the axes, which stay with size 1."""
-    mean = reduce_mean(x, axes, True)
+    """Mean and variance along the axes, counted from 0, which stay with size 1."""
+    counted = [size for axis, size in enumerate(sizes(x)) if axis in axes]
+    known = math.prod(size for size in counted if isinstance(size, int))
+    later = [cast(size, x.dtype) for size in counted if not isinstance(size, int)]
+    count = functools.reduce(multiply, later, known)
+    mean = divide(reduce_sum(x, axes, True), count)
     # The derivative of the variance by the mean is a sum of deviations, which is 0. With the mean as a
     # constant, no step computes that sum; the square, which is 0 too, keeps second derivatives right.
     constant = stop_gradient(mean)
-    variance = reduce_mean(square(x - constant), axes, True) - square(mean - constant)
-    return mean, variance
+    variance = divide(reduce_sum(square(x - constant), axes, True), count)
+    return mean, variance - square(mean - constant)
 
 
 def _axis_setting(axis: Any, layer: str) -> Any:
@@ -60,6 +68,12 @@ def _axis_setting(axis: Any, layer: str) -> Any:
     if not isinstance(axis, int):
         raise TypeError(f"{layer}: axis must be an integer or a list of them, not {axis!r}.")
     return axis
+
+
+def _in_shape(weight: Any, shape: list[Any] | None, dtype: Any) -> Tensor:
+    """A weight in the dtype it is computed with, and in this shape, unless that is None."""
+    value = cast(weight, dtype)
+    return value if shape is None else reshape(value, shape)
 
 
 class _ScaleAndShift(Layer):
@@ -104,12 +118,10 @@ class _ScaleAndShift(Layer):
         """
         factor = rsqrt(variance + self.epsilon)  # type: ignore[attr-defined]
         if self.gamma is not None:
-            gamma = cast(self.gamma, factor.dtype)
-            factor = factor * (gamma if shape is None else reshape(gamma, shape))
+            factor = factor * _in_shape(self.gamma, shape, x.dtype)
         summand = -mean * factor
         if self.beta is not None:
-            beta = cast(self.beta, factor.dtype)
-            summand = summand + (beta if shape is None else reshape(beta, shape))
+            summand = summand + _in_shape(self.beta, shape, x.dtype)
         return cast(x * factor + summand, self.compute_dtype)
 
 
@@ -274,7 +286,7 @@ class LayerNormalization(_ScaleAndShift):
     def call(self, inputs: Tensor) -> Tensor:
         """The normalized examples."""
         x = _wide(inputs)
-        mean, variance = _moments(x, self.axis)
+        mean, variance = _moments(x, [axis % x.ndim for axis in self.axis])
         mean = zeros_like(mean) if self.rms_scaling else mean
         return self._normalized(x, mean, variance, _parameter_shape(x, self.axis))
 
@@ -350,7 +362,7 @@ class GroupNormalization(_ScaleAndShift):
     def call(self, inputs: Tensor) -> Tensor:
         """The normalized groups."""
         x, own = _wide(inputs), self.axis % inputs.ndim
-        full = sizes(x)
+        full = open_sizes(x)
         members = x.shape[own] // self.groups
         grouped = reshape(x, [*full[:own], self.groups, members, *full[own + 1 :]])
         others = [axis for axis in range(1, grouped.ndim) if axis != own]
@@ -388,10 +400,8 @@ class RMSNormalization(Layer):
     def call(self, inputs: Tensor) -> Tensor:
         """The scaled examples."""
         x, shape = _wide(inputs), _parameter_shape(inputs, self.axis)
-        scale = cast(self.scale, x.dtype)
         factor = rsqrt(reduce_mean(square(x), self.axis, True) + self.epsilon)
-        output = x * factor * (scale if shape is None else reshape(scale, shape))
-        return cast(output, self.compute_dtype)
+        return cast(x * factor * _in_shape(self.scale, shape, x.dtype), self.compute_dtype)
 
 
 class UnitNormalization(Layer):
