@@ -232,7 +232,7 @@ class Checker:
         else:
             try:
                 made = self._converted(value, i)
-            except (TypeError, ValueError):
+            except (TypeError, ValueError, OverflowError):
                 raise InvalidArgumentError(
                     f"{self.what}: yielded {describe(value)}, which cannot be converted to {name} as its "
                     "output_signature says. Convert it before the yield, or change the signature."
@@ -243,7 +243,9 @@ class Checker:
 
     def _converted(self, value: Any, i: int) -> Any:
         """The value in the dtype of a leaf; TypeError where that would change it by more than rounding."""
-        dtype = self.dtypes[i]
+        dtype, kind = self.dtypes[i], type(value)
+        if (kind is int and dtype.kind in "iuf") or (kind is float and dtype.kind == "f"):
+            return dtype.type(value)  # the frequent case
         if dtype.kind == "O":
             made = host_array(convert(value))
             if made.dtype.kind != "O":

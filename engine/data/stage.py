@@ -6,6 +6,7 @@ generators of its own.
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -59,10 +60,8 @@ class Stage:
         """The rows of one pass, in the best way there is."""
         source = self.source()
         if source is None:
-            yield from self.plain_rows(run)
-            return
-        for block in self.picks(run):
-            yield from source.rows(block)
+            return self.plain_rows(run)
+        return itertools.chain.from_iterable(map(source.rows, self.picks(run)))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self.element_spec}>"
