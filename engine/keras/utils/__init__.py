@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.keras.progress import Progbar
 from engine.keras.serialization import (
     CustomObjectScope,
     custom_object_scope,
@@ -20,6 +21,7 @@ from engine.keras.utils.seeds import clear_session, set_random_seed
 
 __all__ = [
     "CustomObjectScope",
+    "Progbar",
     "PyDataset",
     "Sequence",
     "clear_session",
