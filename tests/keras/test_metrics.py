@@ -299,8 +299,8 @@ def test_a_wrapped_function_writes_its_arguments() -> None:
 
 def test_a_metric_of_ones_own_tracks_what_it_is_made_of_and_may_branch() -> None:
     class Both(metrics.Metric):
-        def __init__(self, name: str = "both"):
-            super().__init__(name=name)
+        def __init__(self, name: str = "both", **options: Any):
+            super().__init__(name=name, **options)
             self.inner = metrics.Mean()
             self.largest = self.add_weight(name="largest")
             self.steps = tf.Variable(0.0, trainable=False)
@@ -319,7 +319,7 @@ def test_a_metric_of_ones_own_tracks_what_it_is_made_of_and_may_branch() -> None
             }
 
     both = Both()
-    assert len(both.variables) == 4 and both.get_config() == {"name": "both"}
+    assert len(both.variables) == 4 and both.get_config() == {"name": "both", "dtype": "float32"}
     step = tf.function(both)
     for values in ([1.0, 3.0], [2.0, 2.0]):
         found = step(tf.zeros([2]), tf.constant(values))

@@ -10,15 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from engine.keras.lookup import find
-from engine.keras.losses.base import (
-    Loss,
-    LossFunctionWrapper,
-    align,
-    apply_mask,
-    match_ranks,
-    match_weights,
-    reduce_weighted_values,
-)
+from engine.keras.losses.base import Loss, LossFunctionWrapper
 from engine.keras.losses.margins import (
     CategoricalHinge,
     Hinge,
@@ -99,8 +91,7 @@ _TABLE: dict[str, Any] = {
     **{name.upper(): function for name, function in ALIASES.items()},
 }
 __all__ = [
-    *(cls.__name__ for cls in CLASSES), *FUNCTIONS, "align", "apply_mask", "as_loss", "deserialize", "get",
-    "get_function", "match_ranks", "match_weights", "reduce_weighted_values", "serialize",
+    *(cls.__name__ for cls in CLASSES), *FUNCTIONS, "deserialize", "get", "get_function", "serialize",
 ]  # fmt: skip
 
 
@@ -125,14 +116,6 @@ def get(identifier: Any) -> Any:
         return None
     exact = _TABLE.get(identifier) if isinstance(identifier, str) else None
     return find("loss", exact or identifier, _TABLE, Loss)
-
-
-def as_loss(identifier: Any) -> Loss:
-    """The same as a Loss object; that of a function has the function's name."""
-    found = get(identifier)
-    if isinstance(found, Loss):
-        return found
-    return LossFunctionWrapper(found, name=getattr(found, "__name__", None))
 
 
 def serialize(loss: Any) -> Any:

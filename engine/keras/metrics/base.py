@@ -133,7 +133,8 @@ class Metric(Configurable):
 
     def get_config(self) -> dict[str, Any]:
         """Keras's config; what that forgets is in it where it is not the default, and Keras reads it."""
-        return written_settings(super().get_config(), self._unwritten)
+        written = written_settings(super().get_config(), self._unwritten)
+        return written | ({"dtype": self.dtype} if "dtype" in written else {})
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}>"
