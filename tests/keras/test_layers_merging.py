@@ -82,6 +82,11 @@ def test_functions(name: str) -> None:
     close(getattr(tf.keras.layers, name)([A, B]), FUNCTIONS[name])
 
 
+def test_the_mean_of_integers_has_a_fraction() -> None:
+    mean = tf.keras.layers.average([tf.constant([[1, 4]]), tf.constant([[2, 4]])])
+    assert mean.dtype == tf.float32 and mean.numpy().tolist() == [[1.5, 4.0]]
+
+
 def test_concatenate_and_dot_take_their_axes_by_position() -> None:
     close(tf.keras.layers.concatenate([A, B], 1), np.concatenate([A, B], 1))
     close(tf.keras.layers.dot([A, B], 1), np.einsum("acb,acd->abd", A, B))

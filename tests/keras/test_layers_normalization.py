@@ -134,6 +134,25 @@ def test_second_derivatives_of_batch_normalization() -> None:
         np.testing.assert_allclose(found[place], (high - low) / 2e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["BatchNormalization", "LayerNormalization", "GroupNormalization"])
+def test_a_step_forwards_and_back_is_one_kernel(name: str) -> None:
+    layer = getattr(tf.keras.layers, name)(**({"groups": 4} if name.startswith("G") else {}))
+    layer.build((None, 16))
+
+    @tf.function(jit_compile=True)
+    def step(x: Any) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            loss = tf.reduce_sum(tf.nn.relu(layer(x, training=True)) * x)
+        return tape.gradient(loss, [x, layer.gamma, layer.beta])
+
+    x = tf.constant(floats(64, 16))
+    step(x)
+    concrete = step.get_concrete_function(x)
+    assert [kernel.name for kernel in concrete.kernels] == ["fused_0"]
+    assert "np." not in str(concrete.source)  # nothing is left to NumPy
+
+
 def test_what_batch_normalization_refuses() -> None:
     for name in ("renorm", "synchronized"):
         with pytest.raises(ValueError, match=name):

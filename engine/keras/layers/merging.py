@@ -138,7 +138,9 @@ class Average(Merge):
 
     def merge(self, inputs: list[Tensor]) -> Tensor:
         """(a + b + ...) / n."""
-        return ew.divide(functools.reduce(ew.add, inputs), len(inputs))
+        total = functools.reduce(ew.add, inputs)
+        whole = total.dtype.is_integer
+        return ew.divide(ew.cast(total, self.compute_dtype) if whole else total, len(inputs))
 
 
 class Multiply(Merge):
