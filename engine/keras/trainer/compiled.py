@@ -178,9 +178,11 @@ class Compiled(Layer):
     @property
     def metrics(self) -> list[Any]:
         """The mean loss, the metrics of compile as one, the losses of outputs, and those of the layers."""
+        found = self._settings.found
+        return self._find_metrics() if found is None else list(found)
+
+    def _find_metrics(self) -> list[Any]:
         settings = self._settings
-        if settings.found is not None:
-            return list(settings.found)
         found = [settings.tracker, settings.metrics] if self.compiled else []
         found += settings.loss.metrics if settings.loss is not None else []
         for layer in all_layers(self):
@@ -310,18 +312,21 @@ class Compiled(Layer):
         """Makes `predict_function` if there is none yet, or anew with `force`."""
         return self._make("predict", force)
 
-    def _build_for(self, batch: Any) -> None:
+    def _build_for(self, first: Callable[[], Any]) -> None:
         """Makes weights, metrics and the optimizer's memory before a step is traced.
 
-        By a trace of the forward pass alone, which is thrown away. A model with steps of its own makes them
-        when these are traced.
+        By a trace of the forward pass alone, on the first batch, which is thrown away. A model with steps of
+        its own makes them when these are traced.
         """
+        functions = self.__dict__.setdefault("_functions", {})
+        if "trained" in functions:
+            return
         settings = self._settings
         parts = (settings.loss, settings.metrics)
         ready = self.built and all(part is None or part.built for part in parts)
         own = type(self).train_step is not Compiled.train_step
         if not ready and not self.run_eagerly and not own:
-            builder = Builder(self.name, None)
+            batch, builder = first(), Builder(self.name, None)
             with builder.tracing():
                 data = nest.map_structure(
                     lambda leaf: (
@@ -336,8 +341,13 @@ class Compiled(Layer):
                 for part in parts:
                     if part is not None and not part.built and y is not None:
                         part.build(y, y_pred)
-        if self.optimizer is not None and self.built:
-            self.optimizer.build(self.trainable_variables)
+        if self.built:
+            trained = self.trainable_variables
+            functions["trained"] = lambda: (
+                trained
+            )  # a list would be searched for weights of the model
+            if self.optimizer is not None:
+                self.optimizer.build(trained)
 
 
 def _kind_property(kind: str) -> Any:

@@ -94,7 +94,7 @@ class Hooks:
                 bar = ProgbarLogger()
                 bar.verbose = params["verbose"]
                 listed.append(bar)
-        self._callbacks = listed
+        self._callbacks, self._steps = listed, params["steps"]
         for one in listed:
             one.set_params(params)
             one.set_model(model)
@@ -106,8 +106,13 @@ class Hooks:
         return [
             getattr(one, hook)
             for one in self._callbacks
-            if _overrides(one, hook) and (histories or not isinstance(one, History))
+            if self._hears(one, hook) and (histories or not isinstance(one, History))
         ]
+
+    def _hears(self, callback: Any, hook: str) -> bool:
+        if isinstance(callback, ProgbarLogger) and callback.verbose == 2 and "_batch_" in hook:
+            return self._steps is None  # a line an epoch: it needs only to count
+        return _overrides(callback, hook)
 
     def call(self, hook: str, *args: Any) -> None:
         """Calls a hook of every callback."""
@@ -135,8 +140,6 @@ _ALIASES = {"on_train_batch_begin": "on_batch_begin", "on_train_batch_end": "on_
 
 
 def _overrides(callback: Any, hook: str) -> bool:
-    if isinstance(callback, ProgbarLogger) and callback.verbose != 1 and "_batch_" in hook:
-        return False  # it draws once an epoch
     for name in (hook, _ALIASES.get(hook, hook)):
         own = getattr(type(callback), name, None)
         if own is not getattr(Callback, name, None) or name in vars(callback):

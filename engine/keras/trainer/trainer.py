@@ -149,7 +149,7 @@ class Trainer(Compiled):
             validation = self._epochs(
                 "validation_data", held_out, validation_steps, batch_size=size
             )
-        self._build_for(training.feed.first())
+        self._build_for(training.feed.first)
         run = self.make_train_function()
         steps = training.num_batches
         hooks = Hooks(callbacks, self, True, epochs=epochs, steps=steps, verbose=verbose)
@@ -160,7 +160,8 @@ class Trainer(Compiled):
             hooks.call("on_train_begin", {})
             epoch_end = hooks.epoch_end()
             try:
-                for epoch in range(self._initial_epoch or initial_epoch, epochs):
+                begin, self._initial_epoch = self._initial_epoch or initial_epoch, None
+                for epoch in range(begin, epochs):
                     hooks.call("on_epoch_begin", epoch, {})
                     self.reset_metrics()
                     found = self._pass(run, training, epoch, hooks, "train")
@@ -173,12 +174,13 @@ class Trainer(Compiled):
                     epoch_end(epoch, logs)
                     if self.stop_training:
                         break
-                    settings.found = self.metrics  # they are all made now
+                    if epoch + 1 < epochs:  # they are all made now
+                        settings.found = self._find_metrics()
             finally:
                 settings.found = None
-                finish = getattr(self.optimizer, "finalize_variable_values", None)
-                if finish is not None:
-                    finish(self.trainable_variables)
+                trained = self._functions.get("trained")
+                if trained is not None and self.optimizer is not None:
+                    self.optimizer.finalize_variable_values(trained())
                 hooks.call("on_train_end", logs)
         self._warn_of_nan(logs, training, silent=verbose == 0)
         return self.history
@@ -244,7 +246,7 @@ class Trainer(Compiled):
         """
         self._require_compiled("evaluate")
         data = self._epochs("evaluate", (x, y, sample_weight), steps, batch_size=batch_size)
-        self._build_for(data.feed.first())
+        self._build_for(data.feed.first)
         hooks = Hooks(callbacks, self, epochs=1, steps=data.num_batches, verbose=verbose)
         numbers = self._evaluate(data, hooks)
         return numbers if return_dict else self._in_order(numbers)
@@ -336,7 +338,7 @@ class Trainer(Compiled):
 
     def _on_batch(self, kind: str, parts: tuple[Any, Any, Any], return_dict: bool) -> Any:
         batch = self._batch(f"{kind}_on_batch", *parts)
-        self._build_for(batch)
+        self._build_for(lambda: batch)
         run: Callable[..., Any] = self._make(kind, False)
         self.reset_metrics()
         numbers = as_numbers(run(iter([batch])))
