@@ -375,6 +375,10 @@ def test_a_class_without_a_step_and_something_that_is_no_optimizer() -> None:
     with pytest.raises(TypeError, match="by its name or an instance"):
         tf.keras.optimizers.get(lambda: None)
     assert tf.keras.optimizers.get(None) is None
+    with pytest.raises(
+        AttributeError, match=r"no tf.keras.optimizers.Adamm. Did you mean 'Adam'\?"
+    ):
+        tf.keras.optimizers.Adamm  # noqa: B018
     with pytest.warns(UserWarning, match="decay is ignored"):
         tf.keras.optimizers.SGD(decay=0.1)
 
@@ -383,3 +387,24 @@ def test_older_files_list_options_for_the_loss_scale_optimizer() -> None:
     config = {"inner_optimizer": tf.keras.optimizers.SGD(0.5), "use_ema": False, "clipnorm": None}
     made = tf.keras.optimizers.LossScaleOptimizer.from_config(config)
     assert float(made.learning_rate) == 0.5
+
+
+def test_constraints_of_a_layer_hold_while_fit_runs() -> None:
+    layer = tf.keras.layers.Dense(3, kernel_constraint="non_neg", use_bias=False)
+    model = tf.keras.Sequential([layer])
+    model.compile(tf.keras.optimizers.Adam(0.5), "mse")
+    x = np.random.default_rng(0).normal(size=(32, 4)).astype("float32")
+    model.fit(x, -x[:, :3], epochs=2, verbose=0)
+    kernel = layer.kernel.numpy()
+    assert kernel.min() == 0.0
+    assert (kernel == 0.0).sum() >= 3  # the diagonal is pulled below 0
+
+
+def test_averages_are_in_place_when_fit_ends() -> None:
+    model = tf.keras.Sequential([tf.keras.layers.Dense(1, use_bias=False)])
+    optimizer = tf.keras.optimizers.SGD(0.1, use_ema=True, ema_momentum=0.5)
+    model.compile(optimizer, "mse")
+    x = np.ones((4, 1), "float32")
+    model.fit(x, 3 * x, epochs=3, batch_size=4, verbose=0)
+    (average,) = (v for v in optimizer.variables if "average" in v.name)
+    assert model.weights[0].numpy() == pytest.approx(average.numpy())

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine.keras.lookup import by_name, find
+from engine.keras.lookup import by_name, find, nearest
 from engine.keras.optimizers import schedules
 from engine.keras.optimizers.adafactor import Adafactor
 from engine.keras.optimizers.adam import Adam, Adamax, AdamW, Lamb, Nadam
@@ -66,3 +66,7 @@ def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = 
     if own is not None and not config.get("registered_name"):
         config = {**config, "class_name": own.__name__, "module": "keras.optimizers"}
     return deserialize_keras_object(config, custom_objects=custom_objects, module_objects=_TABLE)
+
+
+def __getattr__(name: str) -> Any:
+    raise AttributeError(f"The engine has no tf.keras.optimizers.{name}.{nearest(name, __all__)}")
