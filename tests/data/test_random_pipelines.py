@@ -111,19 +111,24 @@ STEPS: list[Callable[..., Any]] = [
 step = st.builds(lambda make, n, b: make(n, b), st.sampled_from(STEPS), count, at_least_1)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
-@given(st.integers(0, 12), st.lists(step, max_size=5), at_least_1, st.booleans())
-def test_a_pipeline_gives_what_the_lists_give(
-    size: int, steps: list[Step], last: int, drop: bool
-) -> None:
+def made_of(size: int, steps: list[Step]) -> tuple[Any, list[Any], list[str]]:
+    """The dataset and the list that the steps make of so many numbers."""
     ds = Dataset.range(size)
     rows: list[Any] = [np.int64(i) for i in range(size)]
     for _, on_dataset, on_list in steps:
         ds, rows = on_dataset(ds), on_list(rows)
         if len(rows) > 300:
             ds, rows = ds.take(300), rows[:300]
+    return ds, rows, [name for name, *_ in steps]
+
+
+@settings(max_examples=400, deadline=None, derandomize=True)
+@given(st.integers(0, 12), st.lists(step, min_size=1, max_size=5), at_least_1, st.booleans())
+def test_a_pipeline_gives_what_the_lists_give(
+    size: int, steps: list[Step], last: int, drop: bool
+) -> None:
+    ds, rows, what = made_of(size, steps)
     ds, rows = ds.batch(last, drop), groups(rows, last, drop)
-    what = [name for name, *_ in steps]
     for _ in range(2):  # the second pass may be taken from what the first has kept
         made = list(ds.as_numpy_iterator())
         assert len(made) == len(rows), what
@@ -131,3 +136,27 @@ def test_a_pipeline_gives_what_the_lists_give(
             np.testing.assert_array_equal(ours, theirs, err_msg=str(what))
     length = int(ds.cardinality())
     assert length in (len(rows), tf.data.UNKNOWN_CARDINALITY), what
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(st.integers(0, 12), st.lists(step, min_size=1, max_size=3), st.integers(1, 60))
+def test_a_loop_in_a_graph_sees_the_same(size: int, steps: list[Step], most: int) -> None:
+    ds, rows, what = made_of(size, steps)
+
+    @tf.function
+    def weighed(limit: Any) -> Any:
+        total, place = tf.constant(0, tf.int64), tf.constant(0, tf.int64)
+        for x in ds:
+            if place == limit:
+                break
+            place += 1
+            if place % 4 == 3:
+                continue
+            total += place * tf.reduce_sum(x)
+        return total, place
+
+    rows = rows[:most]
+    expected = sum(place * int(row.sum()) for place, row in enumerate(rows, 1) if place % 4 != 3)
+    for _ in range(2):
+        total, place = weighed(tf.constant(most, tf.int64))
+        assert (int(total), int(place)) == (expected, len(rows)), what
