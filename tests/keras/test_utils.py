@@ -194,3 +194,70 @@ def test_config_has_keras_defaults() -> None:
         np.testing.assert_allclose(made, [[1 / 1.0001]], rtol=1e-7)
     finally:
         tf.keras.config.set_epsilon(1e-7)
+
+
+# --- windows of a series --------------------------------------------------------------------------------
+
+WINDOWS = [
+    {"sequence_length": 10, "sampling_rate": 2, "sequence_stride": 3},
+    {"sequence_length": 4, "batch_size": 3},
+    {"sequence_length": 4, "batch_size": None, "sequence_stride": 5},
+    {"sequence_length": 5, "start_index": 7, "end_index": 40, "sequence_stride": 2},
+    {"sequence_length": 33, "start_index": 7, "end_index": 40},
+]
+
+
+@pytest.mark.parametrize("arguments", WINDOWS, ids=str)
+def test_windows_of_a_series(arguments) -> None:
+    data = np.stack([np.arange(99), -np.arange(99)], axis=1)
+    dataset = utils.timeseries_dataset_from_array(data, np.arange(99) * 0.5, **arguments)
+    windows, targets = zip(*[(x.numpy(), y.numpy()) for x, y in dataset], strict=True)
+    if arguments.get("batch_size", 128) is None:
+        windows, targets = np.stack(windows), np.stack(targets)
+    else:
+        assert {len(w) for w in windows[:-1]} <= {arguments.get("batch_size", 128)}
+        windows, targets = np.concatenate(windows), np.concatenate(targets)
+    first, end = arguments.get("start_index", 0), arguments.get("end_index", 99)
+    rate, stride = arguments.get("sampling_rate", 1), arguments.get("sequence_stride", 1)
+    expected = []
+    start = first
+    while start + (arguments["sequence_length"] - 1) * rate < end:
+        expected.append([data[start + i * rate] for i in range(arguments["sequence_length"])])
+        start += stride
+    np.testing.assert_array_equal(windows, expected)
+    np.testing.assert_array_equal(targets, windows[:, 0, 0] * 0.5)
+
+
+def test_windows_without_targets_and_in_another_order() -> None:
+    def read(**arguments):
+        ds = utils.timeseries_dataset_from_array(np.arange(30), None, 3, batch_size=4, **arguments)
+        return np.concatenate([x.numpy() for x in ds])
+
+    plain = read()
+    assert plain.shape == (28, 3)
+    mixed = read(shuffle=True, seed=3)
+    assert (mixed != plain).any()
+    np.testing.assert_array_equal(mixed[np.argsort(mixed[:, 0])], plain)
+    np.testing.assert_array_equal(read(shuffle=True, seed=3), mixed)
+    # One target a window: where there are fewer of them, there are fewer windows.
+    ds = utils.timeseries_dataset_from_array(np.arange(30), np.arange(20), 3)
+    assert sum(len(y) for _, y in ds) == 20
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            {"sequence_length": 0},
+            "sequence_length is between 1 and the 9 steps of the series, not 0",
+        ),
+        ({"sequence_length": 2, "sampling_rate": 10}, "sampling_rate is between 1 and the 9 steps"),
+        ({"sequence_length": 2, "sequence_stride": -1}, "not -1"),
+        ({"sequence_length": 2, "start_index": 9}, "from 9 to before 9 cannot be taken"),
+        ({"sequence_length": 2, "end_index": 12}, "from 0 to before 12 cannot be taken"),
+        ({"sequence_length": 4, "sampling_rate": 3}, "No window fits"),
+    ],
+)
+def test_windows_that_do_not_fit(arguments, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        utils.timeseries_dataset_from_array(np.arange(9), None, **arguments)

@@ -18,6 +18,7 @@ from engine.keras.trainer.py_dataset import PyDataset
 from engine.keras.utils.arrays import normalize, pad_sequences, split_dataset, to_categorical
 from engine.keras.utils.files import get_file
 from engine.keras.utils.seeds import clear_session, set_random_seed
+from engine.keras.utils.timeseries import timeseries_dataset_from_array
 
 __all__ = [
     "CustomObjectScope",
@@ -38,6 +39,7 @@ __all__ = [
     "serialize_keras_object",
     "set_random_seed",
     "split_dataset",
+    "timeseries_dataset_from_array",
     "to_categorical",
     "unpack_x_y_sample_weight",
 ]
