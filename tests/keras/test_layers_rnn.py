@@ -284,3 +284,25 @@ def test_what_cannot_be_run_says_why() -> None:
         tf.keras.layers.GRU(2, unroll=True)(tf.keras.Input((None, 3)))
     with pytest.raises(ValueError, match="needs to know the size of the batch"):
         tf.keras.layers.GRU(2, stateful=True)(tf.keras.Input((5, 3)))
+
+
+def test_a_model_with_masks_trains_as_in_keras_on_batches_of_any_length() -> None:
+    ids = np.random.default_rng(3).integers(1, 9, (8, 6))
+    for i in range(8):
+        ids[i, 3 + i % 4 :] = 0
+    labels = (ids[:, :1] > 4).astype("float32")
+    models = []
+    for k in (tf.keras, keras):
+        inputs = k.Input((None,), dtype="int32")
+        x = k.layers.Embedding(9, 3, mask_zero=True)(inputs)
+        x = k.layers.LSTM(2, return_sequences=True)(x)
+        x = k.layers.GRU(2)(x)
+        models.append(k.Model(inputs, k.layers.Dense(1, "sigmoid")(x)))
+        models[-1].compile(k.optimizers.SGD(0.5), "binary_crossentropy")
+    ours, theirs = models
+    ours.set_weights(theirs.get_weights())
+    for model in models:
+        model.fit(ids, labels, epochs=2, batch_size=4, shuffle=False, verbose=0)
+    close(ours.get_weights(), theirs.get_weights(), 1e-4)
+    wider = np.pad(ids, ((0, 0), (0, 3)))  # more padding changes nothing
+    close(ours.predict(wider, verbose=0), ours.predict(ids, verbose=0))
