@@ -16,8 +16,8 @@ A, B, C = floats(2, 3, 4), floats(2, 3, 4, seed=1), floats(2, 3, 4, seed=2)
 ROW = floats(2, 4, seed=3)
 ELEMENTWISE = ("Add", "Average", "Maximum", "Minimum", "Multiply")
 CASES: dict[str, tuple[str, dict[str, Any], list[np.ndarray]]] = {
-    **{f"{name} of three": (name, {}, [A, B, C]) for name in ELEMENTWISE},
-    **{f"{name}, stretched": (name, {}, [A, ROW, B[:, :1]]) for name in ELEMENTWISE},
+    **{f"{name} of three, stretched": (name, {}, [A, ROW, B[:, :1]]) for name in ELEMENTWISE},
+    "add of three": ("Add", {}, [A, B, C]),
     "subtract": ("Subtract", {}, [A, B]),
     "subtract, stretched": ("Subtract", {}, [A, ROW]),
     "add of one": ("Add", {}, [A]),
