@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from engine.keras.callbacks.backup import BackupAndRestore
 from engine.keras.callbacks.base import Callback, CallbackList
 from engine.keras.callbacks.progress import ProgbarLogger
 from engine.keras.callbacks.records import CSVLogger, History, LambdaCallback
@@ -19,7 +20,7 @@ from engine.keras.callbacks.watching import (
 )
 
 __all__ = [
-    "CSVLogger", "Callback", "CallbackList", "EarlyStopping", "History", "LambdaCallback",
+    "BackupAndRestore", "CSVLogger", "Callback", "CallbackList", "EarlyStopping", "History", "LambdaCallback",
     "LearningRateScheduler", "ModelCheckpoint", "MonitorCallback", "ProgbarLogger", "ReduceLROnPlateau",
     "SwapEMAWeights", "TerminateOnNaN",
 ]  # fmt: skip

@@ -37,6 +37,7 @@ class Epochs:
         self.num_batches: int | None = steps or feed.num_batches
         self._kept: Iterator[Any] | None = None  # the pass that the next epoch goes on with
         self._passes = self._seen = 0
+        self.skip = 0  # batches of the next epoch that were done before
 
     def batches(self, epoch: int) -> Iterator[tuple[int, int, Iterator[Any]]]:
         """The numbers of the first and last batch of each call, and the iterator that it takes them from."""
@@ -48,8 +49,11 @@ class Epochs:
                 self._kept = self.feed.epoch(self._passes)
                 self._passes, self._seen = self._passes + 1, 0
             batches = self._kept
-        each = self._each
-        for first in itertools.count(0, each) if total is None else range(0, total, each):
+        each, skip = self._each, self.skip
+        self.skip = 0
+        for _ in range(skip):
+            next(batches)
+        for first in itertools.count(skip, each) if total is None else range(skip, total, each):
             yield first, first + each - 1, batches
         self._seen += total or 0
         if self.feed.num_batches is not None and self._seen >= self.feed.num_batches:

@@ -29,7 +29,9 @@ from engine.tensor import Tensor
 class Trainer(Compiled):
     """A layer that can be trained: the base of Model."""
 
-    _initial_epoch: int | None = None  # where a callback that restores a run says it was
+    _initial_epoch: int | None = None  # where a callback that restores a run says it was,
+    _initial_batch: int = 0  # and how many batches of that epoch were done
+    _running: Any = None  # what feeds the run, while there is one
 
     # --- data ----------------------------------------------------------------------------------------
 
@@ -156,11 +158,13 @@ class Trainer(Compiled):
         self.stop_training = False
         settings = self._settings
         logs: dict[str, Any] = {}
+        self._running = training.feed
         with Guard() as settings.guard:
             hooks.call("on_train_begin", {})
             epoch_end = hooks.epoch_end()
             try:
                 begin, self._initial_epoch = self._initial_epoch or initial_epoch, None
+                training.skip, self._initial_batch = self._initial_batch, 0
                 for epoch in range(begin, epochs):
                     hooks.call("on_epoch_begin", epoch, {})
                     self.reset_metrics()
@@ -177,7 +181,7 @@ class Trainer(Compiled):
                     if epoch + 1 < epochs:  # they are all made now
                         settings.found = self._find_metrics()
             finally:
-                settings.found = None
+                settings.found = self._running = None
                 trained = self._functions.get("trained")
                 if trained is not None and self.optimizer is not None:
                     self.optimizer.finalize_variable_values(trained())
