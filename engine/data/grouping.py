@@ -226,7 +226,7 @@ class PaddedBatch(Of):
     def length(self) -> int:
         rows = self.before.length()
         if rows < 0 or isinstance(self.size, SymbolicTensor):
-            return min(rows, -1) if rows < 0 else -2
+            return rows if rows < 0 else UNKNOWN
         size = now(self.size, "padded_batch")
         return rows // size if self.drop else -(-rows // size)
 
@@ -269,5 +269,6 @@ def _padded(values: list[Any], dims: Dims, fill: Any) -> Any:
         )
     made = np.full((len(values), *wanted), fill, values[0].dtype)
     for place, (value, shape) in enumerate(zip(values, shapes, strict=True)):
-        made[place][tuple(map(slice, shape))] = value
+        region: Any = (place, *map(slice, shape))
+        made[region] = value
     return made

@@ -242,9 +242,7 @@ _RESUME = Primitive("iterator_resume", _resume, lambda iterator: _HANDLE, **_FAC
 # A stateful test keeps a loop alive of which nobody reads a result: its pipeline may act. Rows are not
 # stateful: where a gradient goes through the body again and needs none, none is asked for.
 _THERE = Primitive("dataset_has", _there, lambda handle, at: TensorSpec((), dtypes.bool_), **_FACTS)
-_ROW = Primitive(
-    "dataset_row", _row, lambda handle, at, specs: specs.row, vjp=NOT_DIFFERENTIABLE
-)  # fmt: skip
+_ROW = Primitive("dataset_row", _row, lambda handle, at, specs: specs.row, vjp=NOT_DIFFERENTIABLE)
 _GET_NEXT = Primitive("iterator_get_next", _get_next, lambda iterator, specs: specs.row, **_FACTS)
 
 

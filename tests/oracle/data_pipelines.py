@@ -144,6 +144,10 @@ PIPELINES: dict[str, Callable[[Any], Any]] = {
     "padded_batch to a size": lambda tf: _ragged(tf).padded_batch(
         2, padded_shapes=[6], padding_values=np.int64(-1)
     ),
+    "padded_batch of scalars": lambda tf: tf.data.Dataset.range(5).padded_batch(2),
+    "padded_batch of words": lambda tf: tf.data.Dataset.from_tensor_slices(
+        [["a", "b"], ["c", "d"]]
+    ).padded_batch(2, padded_shapes=[3]),
     "padded_batch drop": lambda tf: _ragged(tf).padded_batch(2, drop_remainder=True),
     "padded_batch too small": lambda tf: _ragged(tf).padded_batch(2, padded_shapes=[2]),
     "padded_batch of a tuple": lambda tf: (
