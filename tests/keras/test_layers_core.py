@@ -11,7 +11,7 @@ import engine as tf
 from engine.keras import serialization
 from engine.keras.masking import get_mask
 from tests.keras.layer_witness import check_layer, floats, make_both
-from tests.keras.witness import close
+from tests.keras.witness import as_json, close, keras
 
 X, STEPS = floats(4, 3), floats(2, 5, 3)
 CASES: dict[str, tuple[str, dict[str, Any], np.ndarray]] = {
@@ -180,6 +180,15 @@ def test_wrapper() -> None:
     assert len(layer.weights) == 2
     with pytest.raises(ValueError, match="a layer was expected"):
         tf.keras.layers.Wrapper("dense")
+
+
+def test_layers_as_configs_and_back() -> None:
+    ours, theirs = make_both(("Dense", {"units": 3}))
+    config = tf.keras.layers.serialize(ours)
+    assert as_json(config) == as_json(keras.layers.serialize(theirs))
+    assert tf.keras.layers.deserialize(config).get_config() == ours.get_config()
+    with pytest.raises(ValueError, match="config of a layer"):
+        tf.keras.layers.deserialize(keras.losses.serialize(keras.losses.MeanSquaredError()))
 
 
 def test_dense_in_mixed_precision() -> None:

@@ -25,7 +25,16 @@ from engine.keras.layers.attention_heads import GroupQueryAttention, MultiHeadAt
 from engine.keras.layers.augmentation import *  # noqa: F403
 from engine.keras.layers.coloring import *  # noqa: F403
 from engine.keras.layers.convolutional import *  # noqa: F403
-from engine.keras.layers.core import Dense, EinsumDense, Identity, Lambda, Masking, Wrapper
+from engine.keras.layers.core import (
+    Dense,
+    EinsumDense,
+    Identity,
+    Lambda,
+    Masking,
+    Wrapper,
+    deserialize,
+    serialize,
+)
 from engine.keras.layers.depthwise import *  # noqa: F403
 from engine.keras.layers.embedding import Embedding
 from engine.keras.layers.hashing import *  # noqa: F403
@@ -136,10 +145,12 @@ __all__ = [
     "add",
     "average",
     "concatenate",
+    "deserialize",
     "dot",
     "maximum",
     "minimum",
     "multiply",
+    "serialize",
     "subtract",
 ]
 for _family in (

@@ -13,7 +13,7 @@ from engine.keras.configurable import as_setting
 from engine.keras.input_spec import InputSpec
 from engine.keras.layer import Layer
 from engine.keras.masking import set_mask
-from engine.keras.serialization import serialize_keras_object
+from engine.keras.serialization import deserialize_keras_object, serialize_keras_object
 from engine.ops.einsum import einsum
 from engine.ops.elementwise import not_equal, where, zeros_like
 from engine.ops.layout import reshape, sizes, squeeze
@@ -50,6 +50,27 @@ def open_sizes(x: Tensor) -> list[Any]:
     if known.count(None) > 1 or 0 in known:
         return sizes(x)
     return [-1 if size is None else size for size in known]
+
+
+def serialize(layer: Layer) -> dict[str, Any]:
+    """What makes the layer again, as it stands in a file; without its weights.
+
+    >>> serialize(Identity(name="same"))["class_name"]
+    'Identity'
+    """
+    return serialize_keras_object(layer)
+
+
+def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Layer:
+    """The layer that `serialize` wrote, with new weights.
+
+    Raises:
+      ValueError: when the config is that of something else.
+    """
+    made = deserialize_keras_object(config, custom_objects)
+    if not isinstance(made, Layer):
+        raise ValueError(f"deserialize: the config of a layer was expected, not {config!r}.")
+    return made
 
 
 def refuse_quantization(layer: Any, config: Any) -> None:
