@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from engine import nest
-from engine.data.elements import UNKNOWN, DatasetSpec, batched_spec, stacked
+from engine.data.elements import UNKNOWN, DatasetSpec, batched_spec, is_stage, stacked
 from engine.data.iteration import Run
 from engine.data.picks import Arrays, regrouped
-from engine.data.sources import Rowwise, Slices
+from engine.data.sources import Rowwise, Stacked
 from engine.data.stage import Row, Stage
 from engine.data.traced import now
 from engine.data.transforms import Of, positive
@@ -146,11 +146,12 @@ class Window(Of):
                 over = over or next(rows, None) is None
 
 
-def _as_stage(values: Any, spec: Any) -> Stage:
+def _as_stage(values: tuple[Any, ...], spec: Any) -> Stage:
     """Values of one component of an element, as a dataset."""
-    if isinstance(spec, DatasetSpec) or len({np.shape(value) for value in values}) > 1:
+    first = values[0]
+    if is_stage(first) or any(value.shape != first.shape for value in values):
         return Rowwise([[value] for value in values], spec)
-    return Slices(Tensor(stacked(list(values))))
+    return Stacked(stacked(list(values)), spec)
 
 
 class PaddedBatch(Of):

@@ -41,10 +41,13 @@ from engine.tensor import Tensor
 from engine.variable import Variable
 
 Places = dict[Any, Any]  # for an open place, what fills it
+_CLOSED = (int, bool, str, type(None), TensorSpec, DatasetSpec)  # what has no open place
 
 
 def open_places(value: Any) -> Iterator[SymbolicTensor | Any]:
     """The symbolic tensors and stand-ins for datasets in a dataset's plan, or in a part of one."""
+    if type(value) in _CLOSED:
+        return
     if isinstance(value, SymbolicTensor):
         yield value
     elif is_stage(value):
@@ -66,6 +69,8 @@ def key_of(place: Any) -> Any:
 
 def filled(value: Any, places: Places) -> Any:
     """The same plan with values in the open places that are known now; what is not open is shared."""
+    if type(value) in _CLOSED:
+        return value
     if isinstance(value, SymbolicTensor):
         known = places.get(key_of(value))
         return value if known is None else known

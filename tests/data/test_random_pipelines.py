@@ -122,7 +122,7 @@ def made_of(size: int, steps: list[Step]) -> tuple[Any, list[Any], list[str]]:
     return ds, rows, [name for name, *_ in steps]
 
 
-@settings(max_examples=400, deadline=None, derandomize=True)
+@settings(max_examples=250, deadline=None, derandomize=True)
 @given(st.integers(0, 12), st.lists(step, min_size=1, max_size=5), at_least_1, st.booleans())
 def test_a_pipeline_gives_what_the_lists_give(
     size: int, steps: list[Step], last: int, drop: bool
@@ -138,7 +138,7 @@ def test_a_pipeline_gives_what_the_lists_give(
     assert length in (len(rows), tf.data.UNKNOWN_CARDINALITY), what
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=60, deadline=None, derandomize=True)
 @given(st.integers(0, 12), st.lists(step, min_size=1, max_size=3), st.integers(1, 60))
 def test_a_loop_in_a_graph_sees_the_same(size: int, steps: list[Step], most: int) -> None:
     ds, rows, what = made_of(size, steps)
