@@ -103,8 +103,7 @@ def test_values_gradients_and_configs_are_those_of_keras(case: Any) -> None:
     name, options, y, p = case
     ours, theirs = both(name, options)
     value, slope = gradient(ours, y, p)
-    target = jnp.asarray(y)
-    expected, their_slope = jax.value_and_grad(lambda q: theirs(target, q))(jnp.asarray(p))
+    expected, their_slope = jax.jit(jax.value_and_grad(theirs.__call__, 1))(y, p)
     close(value, expected)
     close(slope, np.asarray(their_slope), 2e-5)
     same_config(ours, theirs)
@@ -330,6 +329,13 @@ def test_dtype_says_what_is_computed_in() -> None:
 
 # --- errors -------------------------------------------------------------------------------------------
 
+
+def masked(x: Any, mask: Any) -> Any:
+    tensor = tf.constant(x)
+    set_mask(tensor, tf.constant(mask))
+    return tensor
+
+
 ERRORS: dict[str, tuple[Callable[[], Any], list[str]]] = {
     "class numbers for one-hot": (
         lambda: losses.CategoricalCrossentropy()(CLASSES, PROBABILITIES),
@@ -389,6 +395,10 @@ ERRORS: dict[str, tuple[Callable[[], Any], list[str]]] = {
     "weights of more axes": (
         lambda: losses.MeanSquaredError()(NUMBERS, LOGITS, np.ones((4, 3))),
         ["(4, 3)", "(4,)", "one weight for each example"],
+    ),
+    "targets that lose the masked axis": (
+        lambda: losses.MeanSquaredError()(STEPS[0][..., 0], masked(STEPS[1][..., :1], MASK)),
+        ["mask of shape (2, 3)", "(2,)", "(batch, steps, 1)", "y[..., None]"],
     ),
     "an unknown reduction": (
         lambda: losses.Huber(reduction="avg"),

@@ -142,9 +142,14 @@ def reduce_weighted_values(
     found = cast(found, dtype or found.dtype)
     weights = apply_mask(sample_weight, mask, found.dtype, reduction)
     if weights is not None:
-        found, weights = match_weights(
-            found, cast(convert(weights), found.dtype), "Weights and mask"
-        )
+        if mask is not None and mask.ndim > found.ndim:
+            raise ValueError(
+                f"The predictions have a mask of shape {mask.shape}, but the loss gives values of shape "
+                f"{found.shape}, so it is lost which of them the mask hides. Give targets with all axes of "
+                "the predictions: for one number a step, (batch, steps, 1), made with y[..., None]."
+            )
+        weights = cast(convert(weights), found.dtype)
+        found, weights = match_weights(found, weights, "Sample weights")
         found = multiply(found, weights)
     if reduction in (None, "none") or found._dims == ():
         return found
