@@ -8,12 +8,17 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 
-def nearest(name: str, names: Iterable[str]) -> str:
-    """' Did you mean ...?' with the closest name, or the list of all names."""
+def nearest(name: str, names: Iterable[str], also: Iterable[str] = ()) -> str:
+    """' Did you mean ...?' with the closest of the names and of those that mean the same, or all names.
+
+    >>> nearest("max_nrom", ["MaxNorm", "NonNeg"], also=["max_norm", "non_neg"])
+    " Did you mean 'max_norm'?"
+    """
     known = sorted(names)
-    near = difflib.get_close_matches(name.lower(), [n.lower() for n in known], n=1)
+    spelled = [*known, *also]
+    near = difflib.get_close_matches(name.lower(), [n.lower() for n in spelled], n=1)
     if near:
-        return f" Did you mean {next(n for n in known if n.lower() == near[0])!r}?"
+        return f" Did you mean {next(n for n in spelled if n.lower() == near[0])!r}?"
     return f" Known names: {', '.join(known)}."
 
 
@@ -34,9 +39,8 @@ def find(kind: str, identifier: Any, table: Mapping[str, Any], base: type | None
     if isinstance(identifier, str):
         found = get_registered_object(identifier) or by_name(identifier, table)
         if found is None:
-            raise ValueError(
-                f"There is no {kind} named {identifier!r}.{nearest(identifier, table)}"
-            )
+            near = nearest(identifier, table, also=[snake_case(name) for name in table])
+            raise ValueError(f"There is no {kind} named {identifier!r}.{near}")
     elif isinstance(identifier, dict):
         found = deserialize_keras_object(identifier, module_objects=table)
     if isinstance(found, type):

@@ -51,7 +51,7 @@ def test_what_else_get_takes() -> None:
     assert isinstance(constraints.get(constraints.UnitNorm), constraints.UnitNorm)
     assert constraints.get({"class_name": "MaxNorm", "config": {"max_value": 7}}).max_value == 7
     with pytest.raises(
-        ValueError, match=r"no constraint named 'max_nrom'\. Did you mean 'MaxNorm'"
+        ValueError, match=r"no constraint named 'max_nrom'\. Did you mean 'max_norm'"
     ):
         constraints.get("max_nrom")
     with pytest.raises(TypeError, match="not by 5"):

@@ -216,7 +216,7 @@ def test_what_else_get_takes() -> None:
     assert initializers.get(own) is own
     assert isinstance(initializers.get(initializers.Ones), initializers.Ones)
     assert initializers.get({"class_name": "Constant", "config": {"value": 4}}).value == 4
-    with pytest.raises(ValueError, match=r"no initializer named 'glorot_unifrom'\. Did you mean"):
+    with pytest.raises(ValueError, match=r"'glorot_unifrom'\. Did you mean 'glorot_uniform'"):
         initializers.get("glorot_unifrom")
     with pytest.raises(TypeError, match="not by 1"):
         initializers.get(1)
