@@ -353,6 +353,10 @@ WRONG = {
         lambda: tf.keras.optimizers.SGD().apply([tf.constant(1.0)] * 2, [tf.Variable(1.0)]),
         ["2 gradients", "1 variables"],
     ),
+    "a gradient of another shape": (
+        lambda: tf.keras.optimizers.SGD().apply([tf.ones([2])], [tf.Variable(tf.ones([2, 2]), name="w")]),
+        ["'w:0' has shape (2,)", "shape (2, 2)", "order of the variables"],
+    ),
     "another variable": (
         lambda: make_ours("SGD")[0].apply([tf.constant(1.0)], [tf.Variable(1.0, name="new")]),
         ["does not know 'new:0'", "optimizer.build(variables)"],

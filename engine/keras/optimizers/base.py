@@ -220,7 +220,7 @@ class Optimizer(Memory):
           trainable_variables: by default those the optimizer was built with. The first call builds it.
 
         Raises:
-          ValueError: when every gradient is None, their number is wrong, or a variable is not known.
+          ValueError: when every gradient is None, their number or a shape is wrong, or a variable is unknown.
         """
         grads = list(grads)
         if not grads:
@@ -239,7 +239,7 @@ class Optimizer(Memory):
         for variable in variables:
             self._get_variable_index(variable)
         known, variables = _with_gradient(grads, variables)
-        known = [_like(g, v.dtype) for g, v in zip(known, variables, strict=True)]
+        known = [_like(g, v) for g, v in zip(known, variables, strict=True)]
         if self.loss_scale_factor is not None:
             known = [gradient / self.loss_scale_factor for gradient in known]
         if self.gradient_accumulation_steps:
@@ -276,11 +276,11 @@ class Optimizer(Memory):
             self.update_step(gradient, variable, self.once(_cast_rate, variable.dtype, rate))
 
     def _clip(self, grads: list[Tensor]) -> list[Tensor]:
-        if self.clipnorm:
+        if self.clipnorm and self.clipnorm > 0:
             return [clip_by_norm(gradient, self.clipnorm) for gradient in grads]
-        if self.global_clipnorm:
+        if self.global_clipnorm and self.global_clipnorm > 0:
             return clip_by_global_norm(grads, self.global_clipnorm)[0]
-        if self.clipvalue:
+        if self.clipvalue and self.clipvalue > 0:
             return [clip_by_value(gradient, -self.clipvalue, self.clipvalue) for gradient in grads]
         return grads
 
@@ -415,8 +415,15 @@ def _no_more(owner: str, left: dict[str, Any]) -> None:
         raise ValueError(f"{owner} has no argument {name!r}.{nearest(name, known)}")
 
 
-def _like(gradient: Any, dtype: DType) -> Tensor:
-    return cast(convert(gradient, hint=dtype), dtype)
+def _like(gradient: Any, variable: Variable) -> Tensor:
+    """The gradient in the dtype of its variable; another shape would be broadcast without a word."""
+    tensor = convert(gradient, hint=variable.dtype)
+    if not variable.shape.is_compatible_with(tensor.shape):
+        raise ValueError(
+            f"The gradient for {variable.name!r} has shape {tensor.shape}, but the variable has shape "
+            f"{variable.shape}. Are the gradients in the order of the variables?"
+        )
+    return cast(tensor, variable.dtype)
 
 
 def _cast_rate(dtype: DType, rate: Tensor) -> Tensor:
