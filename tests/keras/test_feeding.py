@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import Any
@@ -192,6 +194,31 @@ def test_sources_of_batches_give_what_arrays_give(name: str) -> None:
         model.predict(X, verbose=0),
         rtol=1e-6,
     )
+
+
+PROCESSES = """
+import os
+import numpy as np
+import engine as tf
+
+class Rows(tf.keras.utils.PyDataset):
+    def __len__(self):
+        return 3
+    def __getitem__(self, number):
+        return np.float32([[number, os.getpid() != parent]]), np.float32([[0.0]])
+
+parent = os.getpid()
+model = tf.keras.Sequential([tf.keras.Input((2,)), tf.keras.layers.Flatten()])
+print(model.predict(Rows(workers=2, use_multiprocessing=True), verbose=0).tolist())
+"""
+
+
+def test_the_workers_of_a_pydataset_may_be_processes() -> None:
+    # In a Python of its own: this one has threads, which a new process does not take along.
+    done = subprocess.run(
+        [sys.executable, "-c", PROCESSES], capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout.strip() == "[[0.0, 1.0], [1.0, 1.0], [2.0, 1.0]]", done.stderr
 
 
 def test_a_pydataset_hears_of_epochs_and_its_batches_are_shuffled() -> None:

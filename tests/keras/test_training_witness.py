@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ Y = (X @ [[1.0], [-2.0], [0.5]] + 0.3).astype("float32")
 CLASSES = RNG.integers(0, 3, 10).astype("int32")
 WEIGHTS = RNG.uniform(0.2, 2.0, 10).astype("float32")
 TWO = {"a": RNG.normal(size=(10, 2)).astype("float32"), "b": CLASSES}
+SEQUENCES = RNG.normal(size=(10, 4, 3)).astype("float32")
 Framework = Any  # the engine's keras, or Keras
 
 
@@ -52,34 +53,29 @@ def named(loss: str = "crossentropy") -> dict[str, Any]:
     }
 
 
-class _Squared:
-    """A layer that adds a loss, and a model with a step of its own, for either framework."""
+def adds_loss(k: Framework) -> Any:
+    """A layer that adds a loss, in either framework."""
 
-    @staticmethod
-    def layer(k: Framework) -> Any:
-        class Activity(k.layers.Layer):  # type: ignore[misc]
-            def call(self, inputs: Any) -> Any:
-                square = tf.reduce_mean if k is tf.keras else keras.ops.mean
-                self.add_loss(0.1 * square(inputs * inputs))
-                return inputs
+    class Activity(k.layers.Layer):
+        def call(self, inputs: Any) -> Any:
+            mean = tf.reduce_mean if k is tf.keras else keras.ops.mean
+            self.add_loss(0.1 * mean(inputs * inputs))
+            return inputs
 
-        return Activity()
+    return Activity()
 
 
 def with_losses(k: Framework) -> Any:
     dense = k.layers.Dense(4, kernel_regularizer="l2", bias_regularizer="l1", name="hidden")
-    model = k.Sequential([k.Input((3,)), dense, _Squared.layer(k), k.layers.Dense(1)])
+    model = k.Sequential([k.Input((3,)), dense, adds_loss(k), k.layers.Dense(1)])
     model.compile(k.optimizers.SGD(0.05), "mse")
     return model
 
 
-class Batches:
-    """The same batches as a Dataset for the engine, and as a PyDataset for Keras."""
-
-    @staticmethod
-    def generator(size: int, *arrays: Any) -> Iterator[Any]:
-        for start in range(0, 10, size):
-            yield tuple(array[start : start + size] for array in arrays)
+def sequences(k: Framework) -> Any:
+    model = k.Sequential([k.Input((4, 3)), k.layers.Dense(1)])
+    model.compile(k.optimizers.SGD(0.05), "mse", weighted_metrics=["mae"])
+    return model
 
 
 def given(**options: Any) -> Callable[[Framework], dict[str, Any]]:
@@ -136,6 +132,10 @@ FIT: dict[str, tuple[Model, Callable[[Framework], dict[str, Any]]]] = {
     "fewer steps than batches": (line, given(x=X, y=Y, batch_size=2, steps_per_epoch=3)),
     "steps instead of a batch size": (line, given(x=X, y=Y, batch_size=None, steps_per_epoch=2)),
     "initial_epoch": (line, given(x=X, y=Y, initial_epoch=1)),
+    "weights of time steps": (
+        sequences,
+        given(x=SEQUENCES, y=SEQUENCES[..., :1], sample_weight=np.abs(SEQUENCES[..., 1])),
+    ),
     "batches of a dataset": (line, lambda k: {"x": _dataset(k), "batch_size": None}),
 }
 
@@ -147,7 +147,11 @@ def _one_hot(k: Framework) -> Any:
 
 
 def _dataset(k: Framework) -> Any:
-    class Rows(k.utils.PyDataset):  # type: ignore[misc]
+    """The same batches: a Dataset here, for Keras what it has in its place."""
+    if k is tf.keras:
+        return tf.data.Dataset.from_tensor_slices((X, Y, WEIGHTS)).batch(4)
+
+    class Rows(keras.utils.PyDataset):  # type: ignore[misc]
         def __len__(self) -> int:
             return 3
 

@@ -99,6 +99,7 @@ class Hooks:
                 bar.verbose = params["verbose"]
                 listed.append(bar)
         self._callbacks, self._steps = listed, params["steps"]
+        self._wanted: dict[tuple[str, bool], list[Callable[..., Any]]] = {}
         for one in listed:
             one.set_params(params)
             one.set_model(model)
@@ -107,11 +108,14 @@ class Hooks:
 
     def wanted(self, hook: str, histories: bool = True) -> list[Callable[..., Any]]:
         """The methods that were written for a hook."""
-        return [
-            getattr(one, hook)
-            for one in self._callbacks
-            if self._hears(one, hook) and (histories or not isinstance(one, History))
-        ]
+        found = self._wanted.get((hook, histories))
+        if found is None:
+            found = self._wanted[hook, histories] = [
+                getattr(one, hook)
+                for one in self._callbacks
+                if self._hears(one, hook) and (histories or not isinstance(one, History))
+            ]
+        return found
 
     def _hears(self, callback: Any, hook: str) -> bool:
         if isinstance(callback, ProgbarLogger) and callback.verbose == 2 and "_batch_" in hook:

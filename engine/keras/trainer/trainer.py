@@ -178,7 +178,7 @@ class Trainer(Compiled):
                     epoch_end(epoch, logs)
                     if self.stop_training:
                         break
-                    if epoch + 1 < epochs:  # they are all made now
+                    if settings.found is None and epoch + 1 < epochs:  # they are all made now
                         settings.found = self._find_metrics()
             finally:
                 settings.found = self._running = None
