@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.keras.plotting import model_to_dot, plot_model
 from engine.keras.progress import Progbar
 from engine.keras.serialization import (
     CustomObjectScope,
@@ -32,9 +33,11 @@ __all__ = [
     "get_file",
     "get_registered_name",
     "get_registered_object",
+    "model_to_dot",
     "normalize",
     "pack_x_y_sample_weight",
     "pad_sequences",
+    "plot_model",
     "register_keras_serializable",
     "serialize_keras_object",
     "set_random_seed",
