@@ -24,6 +24,7 @@ from engine.keras.layers.attention import AdditiveAttention, Attention
 from engine.keras.layers.attention_heads import GroupQueryAttention, MultiHeadAttention
 from engine.keras.layers.augmentation import *  # noqa: F403
 from engine.keras.layers.coloring import *  # noqa: F403
+from engine.keras.layers.conv_lstm import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D
 from engine.keras.layers.convolutional import *  # noqa: F403
 from engine.keras.layers.core import (
     Dense,
@@ -99,6 +100,9 @@ __all__ = [
     "BatchNormalization",
     "Bidirectional",
     "Concatenate",
+    "ConvLSTM1D",
+    "ConvLSTM2D",
+    "ConvLSTM3D",
     "Dense",
     "Dot",
     "Dropout",

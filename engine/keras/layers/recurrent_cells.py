@@ -97,8 +97,11 @@ class GatedCell(DropoutRNNCell, Layer):
     """
 
     gates = 1
+    size_name = "units"
+    inner = 1  # how many axes one example has
     # What `_settle` and `build` set.
     units: int
+    state_size: Any
     use_bias: bool
     unit_forget_bias: bool
     reset_after: bool
@@ -111,10 +114,10 @@ class GatedCell(DropoutRNNCell, Layer):
 
     def _settle(self, given: dict[str, Any], kwargs: dict[str, Any]) -> None:
         """Keeps the arguments of `__init__`, those of `Layer` aside."""
-        units = given["units"]
-        if not isinstance(units, int) or isinstance(units, bool) or units <= 0:
+        size = given[self.size_name]
+        if not isinstance(size, int) or isinstance(size, bool) or size <= 0:
             raise ValueError(
-                f"{type(self).__name__}: units must be a positive integer, not {units!r}."
+                f"{type(self).__name__}: {self.size_name} must be a positive integer, not {size!r}."
             )
         implementation = kwargs.pop("implementation", 2)
         Layer.__init__(self, **kwargs)
@@ -125,15 +128,17 @@ class GatedCell(DropoutRNNCell, Layer):
         # Keras draws one mask a gate when the recurrent one is asked for.
         apart = self.recurrent_dropout != 0 or implementation == 1
         self.dropout_mask_count = self.gates if apart else 1
-        self.state_size: Any = self.units
-        self.output_size = self.units
+        self.units = self.state_size = self.output_size = size
 
     def build(self, input_shape: Any) -> None:
         """Makes the kernels and the bias."""
         features, wide = known_size(self, input_shape, -1), self.gates * self.units
+        self._make_weights((features, wide), (self.units, wide))
+
+    def _make_weights(self, kernel: tuple[int, ...], recurrent_kernel: tuple[int, ...]) -> None:
         for name, shape in (
-            ("kernel", (features, wide)),
-            ("recurrent_kernel", (self.units, wide)),
+            ("kernel", kernel),
+            ("recurrent_kernel", recurrent_kernel),
             ("bias", self._bias_shape()),
         ):
             kind = name.partition("_")[0]  # kernel, recurrent or bias
@@ -169,16 +174,26 @@ class GatedCell(DropoutRNNCell, Layer):
         if training and 0 < self.dropout < 1:
             found = self.get_dropout_mask(inputs) if mask is None else mask
             drops = found if isinstance(found, list) else [found]
-        flat = [_flat(inputs if drop is None else inputs * drop) for drop in drops]
+        lead = sizes(inputs)[: -self.inner]  # (batch,), or (steps, batch)
+        flat = [inputs if drop is None else inputs * drop for drop in drops]
+        if len(lead) > 1:
+            flat = [reshape(x, [-1, *sizes(x)[-self.inner :]]) for x in flat]
         kernels = self._by_gate(self.kernel)
         biases = self._by_gate(self._biases()[0]) if self.use_bias else [None] * self.gates
-        made = []
-        for gate, (kernel, bias) in enumerate(zip(kernels, biases, strict=True)):
-            gated = matmul(flat[gate % len(flat)], kernel)
-            made.append(gated if bias is None else gated + bias)
-        if inputs.ndim == 2:
-            return made
-        return [reshape(gated, [*sizes(inputs)[:-1], self.units]) for gated in made]
+        made = [
+            self._projected(flat[gate % len(flat)], kernel, bias)
+            for gate, (kernel, bias) in enumerate(zip(kernels, biases, strict=True))
+        ]
+        return made if len(lead) == 1 else [reshape(x, [*lead, *sizes(x)[1:]]) for x in made]
+
+    def _projected(self, inputs: Tensor, kernel: Tensor, bias: Any) -> Tensor:
+        """What one gate makes of its inputs."""
+        gated = matmul(inputs, kernel)
+        return gated if bias is None else gated + bias
+
+    def _gated(self, h: Tensor, kernel: Tensor) -> Tensor:
+        """What one gate makes of the state."""
+        return matmul(h, kernel)
 
     def constants(self, training: Any = False, like: Any = None) -> dict[str, list[Tensor]]:
         """What `advance` needs at every step: the recurrent kernels, biases and dropout masks."""
@@ -194,8 +209,16 @@ class GatedCell(DropoutRNNCell, Layer):
     def _remembered(self, h: Tensor, constants: dict[str, list[Tensor]], gate: int) -> Tensor:
         """h @ recurrent_kernel + bias of one gate."""
         masks = constants.get("masks")
-        gated = matmul(h if masks is None else h * masks[gate], constants["kernels"][gate])
+        gated = self._gated(h if masks is None else h * masks[gate], constants["kernels"][gate])
         return gated + constants["biases"][gate] if "biases" in constants else gated
+
+    def step_settings(self) -> tuple[Any, ...]:
+        """All that `advance` depends on besides its arguments and the class."""
+        return (
+            self.activation,
+            getattr(self, "recurrent_activation", None),
+            getattr(self, "reset_after", None),
+        )
 
     def advance(
         self, inputs: list[Tensor], states: list[Tensor], constants: dict[str, list[Tensor]]
@@ -216,10 +239,6 @@ class GatedCell(DropoutRNNCell, Layer):
         return [
             zeros([batch_size, size], self.compute_dtype) for size in nest.flatten(self.state_size)
         ]
-
-
-def _flat(x: Tensor) -> Tensor:
-    return x if x.ndim == 2 else reshape(x, [-1, sizes(x)[-1]])
 
 
 class SimpleRNNCell(GatedCell):

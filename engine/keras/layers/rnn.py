@@ -215,9 +215,9 @@ class _Run:
         self.zeros = layer.zero_output_for_mask and mask is not None
         # The output of a step is most often its first state: then it need not be kept apart.
         self.all_outputs = layer.return_sequences or self.zeros
-        # A cell of ours, unless a subclass computes something else.
-        kind = type(self.cell)
-        self.split = kind in (SimpleRNNCell, GRUCell, LSTMCell)
+        # A cell of ours; what a subclass of somebody else's computes is not known.
+        ours = type(self.cell).__module__.startswith("engine.keras.layers.")
+        self.split = isinstance(self.cell, GatedCell) and ours
 
     def __call__(self, sequences: Tensor) -> Any:
         layer = self.layer
@@ -319,12 +319,10 @@ class _Run:
         states = [TensorSpec(t.spec.dims, t.dtype) for t in self.states]
         elements = [TensorSpec(_rest(t.spec.dims), t.dtype) for t in columns]
         fixed = [TensorSpec(t.spec.dims, t.dtype) for t in flat]
-        cell = self.cell
-        key = (
-            type(cell), cell.activation, getattr(cell, "recurrent_activation", None),
-            getattr(cell, "reset_after", None), self.all_outputs, self.zeros,
-            self.mask is None, layout, *((spec.dims, spec.dtype) for spec in (*states, *elements, *fixed)),
-        )  # fmt: skip
+        shapes = [(spec.dims, spec.dtype) for spec in (*states, *elements, *fixed)]
+        kind, settings = type(self.cell), self.cell.step_settings()
+        options = (self.all_outputs, self.zeros, self.mask is None)
+        key = (kind, *settings, *options, layout, *shapes)
         program = _programs.get(key)
         if program is None:
 
@@ -336,7 +334,7 @@ class _Run:
             if len(_programs) >= KEPT:
                 _programs.clear()
             program = _programs[key] = scan_program(
-                step, states, elements, fixed, snake_case(type(cell).__name__)
+                step, states, elements, fixed, snake_case(kind.__name__)
             )
         return scan(program, self.states, columns, flat, self.layer.go_backwards)
 
