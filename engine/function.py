@@ -317,7 +317,8 @@ tf.float32)], or reduce_retracing=True.
             if isinstance(leaf, SymbolicTensor):
                 spec = TensorSpec(spec.shape, spec.dtype, label)
             signature.append(spec)
-            return builder.placeholder(spec, label)
+            made = builder.placeholder(spec, label)
+            return leaf.seen_as(made) if hasattr(leaf, "seen_as") else made
 
         leaves = [symbol(i, leaf) for i, leaf in enumerate(nest.flatten(plain))]
         args, kwargs = nest.pack_sequence_as(plain, leaves)
@@ -415,11 +416,16 @@ def _keyed(plain: list[Any]) -> list[Any]:
     )
 
 
+def _as_argument(leaf: Any) -> Any:
+    if isinstance(leaf, (np.ndarray, np.generic)):
+        return convert(leaf)
+    # A dataset goes into the graph as a tensor goes: as an input, known by its spec.
+    as_input = getattr(type(leaf), "__graph_input__", None)
+    return leaf if as_input is None else as_input(leaf)
+
+
 def _tensorized(structure: Any) -> Any:
-    return nest.map_structure(
-        lambda leaf: convert(leaf) if isinstance(leaf, (np.ndarray, np.generic)) else leaf,
-        structure,
-    )
+    return nest.map_structure(_as_argument, structure)
 
 
 def function(

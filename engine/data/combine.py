@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from engine import nest
-from engine.data.elements import INFINITE, UNKNOWN, DatasetSpec, common_spec, is_stage
+from engine.data.elements import DatasetSpec, common_spec, is_stage
 from engine.data.iteration import Run
 from engine.data.picks import Block, Paired, Source, side_by_side
-from engine.data.stage import Row, Seeded, Stage
+from engine.data.stage import INFINITE, UNKNOWN, Row, Seeded, Stage
 from engine.data.traced import Traced, arguments_of, now
 from engine.errors import InvalidArgumentError
 

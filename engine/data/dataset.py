@@ -13,12 +13,12 @@ from engine import nest
 from engine.control_flow import while_loop
 from engine.data.beginnings import Beginnings
 from engine.data.combine import Concatenate, Interleave, Zip, stages_of
-from engine.data.elements import INFINITE, UNKNOWN, finisher
+from engine.data.elements import finisher
 from engine.data.grouping import Batch, PaddedBatch, Unbatch, Window
-from engine.data.iteration import Iterator, NumpyIterator, Run, begin, loop_steps
+from engine.data.iteration import DatasetInput, Iterator, NumpyIterator, Run, begin, loop_steps
 from engine.data.options import Options
 from engine.data.sources import Count
-from engine.data.stage import Stage
+from engine.data.stage import INFINITE, UNKNOWN, Stage
 from engine.data.transforms import (
     Cache,
     Filter,
@@ -402,6 +402,10 @@ class Dataset(Beginnings):
     def __autograph_for__(self) -> Any:
         """A `for` in a traced function: state, test and step; see `engine.autograph.iterables`."""
         return loop_steps(begin(self._stage), self._stage.element_spec)
+
+    def __graph_input__(self) -> Any:
+        """An argument of a `tf.function`. One that holds tensors of a trace stays what it is."""
+        return self if self._stage.is_open else DatasetInput(self._stage)
 
     def __repr__(self) -> str:
         return f"<tf.data.Dataset element_spec={self._stage.element_spec}>"

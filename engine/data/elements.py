@@ -19,8 +19,6 @@ from engine.spec import Dims, TensorSpec, show
 from engine.tensor import Tensor, describe
 from engine.variable import Variable
 
-INFINITE, UNKNOWN = -1, -2
-
 
 class DatasetSpec:
     """What is known of a dataset that is itself part of an element: the spec of its own elements.

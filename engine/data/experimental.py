@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from engine.data.dataset import AUTOTUNE, Dataset
-from engine.data.elements import INFINITE as INFINITE_CARDINALITY
-from engine.data.elements import UNKNOWN as UNKNOWN_CARDINALITY
+from engine.data.stage import INFINITE as INFINITE_CARDINALITY
+from engine.data.stage import UNKNOWN as UNKNOWN_CARDINALITY
 from engine.tensor import Tensor
 
 __all__ = [

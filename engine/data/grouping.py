@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from engine import nest
-from engine.data.elements import UNKNOWN, DatasetSpec, batched_spec, is_stage, stacked
+from engine.data.elements import DatasetSpec, batched_spec, is_stage, stacked
 from engine.data.iteration import Run
 from engine.data.picks import Arrays, regrouped
 from engine.data.sources import Rowwise, Stacked
-from engine.data.stage import Row, Stage
+from engine.data.stage import UNKNOWN, Row, Stage
 from engine.data.traced import now
 from engine.data.transforms import Of, positive
 from engine.errors import DataLossError, InvalidArgumentError

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from engine import devices, dtypes, nest
-from engine.data.elements import DatasetSpec, finisher, host_array, is_stage, tensors_of
-from engine.data.stage import Row, Stage
+from engine.data.elements import DatasetSpec, as_dataset, finisher, host_array, is_stage, tensors_of
+from engine.data.stage import Row, Stage, StandIn
 from engine.data.traced import Places, filled, key_of, open_places
 from engine.dispatch import NOT_DIFFERENTIABLE, Primitive, apply, context, init_scope
 from engine.errors import OutOfRangeError, UnimplementedError
@@ -209,8 +209,9 @@ class _Specs:
 
 
 def _begin(xp: Any, *arrays: Any, plan: _Plan, keep: bool) -> Any:
-    pairs = zip(plan.places, arrays, strict=True)
-    values: Places = {key_of(place): Tensor(devices.to_host(array)) for place, array in pairs}
+    values: Places = {}
+    for place, array in zip(plan.places, arrays, strict=True):
+        values[key_of(place)] = array[()] if is_stage(place) else Tensor(devices.to_host(array))
     return _object(Handle(filled(plan.stage, values), keep or context.log is not None))
 
 
@@ -249,8 +250,8 @@ _GET_NEXT = Primitive("iterator_get_next", _get_next, lambda iterator, specs: sp
 def begin(stage: Stage) -> Tensor:
     """The operation that begins a pass over a dataset, each time the graph runs. Gives the handle."""
     places = list({key_of(place): place for place in open_places(stage)}.values())
-    plan = _Plan(stage, places)
-    return apply(_BEGIN, *places, plan=plan, keep=context.log is not None)
+    inputs: list[Any] = [getattr(place, "symbol", place) for place in places]
+    return apply(_BEGIN, *inputs, plan=_Plan(stage, places), keep=context.log is not None)
 
 
 def loop_steps(handle: Tensor, spec: Any) -> Any:
@@ -265,6 +266,33 @@ def loop_steps(handle: Tensor, spec: Any) -> Any:
         return nest.pack_sequence_as(spec, row), position + 1
 
     return constant(0, dtypes.int64), more, step
+
+
+_DTYPES: dict[str, dtypes.DType] = {}  # by element_spec: what tells such arguments apart
+
+
+class DatasetInput(Tensor):
+    """A dataset as an argument of a `tf.function`: one graph serves all with elements of one spec."""
+
+    __slots__ = ("_dtype", "_stage")
+
+    def __init__(self, stage: Stage):
+        super().__init__(_object(stage))
+        self._stage = stage
+        name = f"dataset of {stage.element_spec}"
+        if name not in _DTYPES:
+            _DTYPES[name] = dtypes.DType(name, "string")
+            _DTYPES[name]._numpy = np.dtype(object)
+        self._dtype = _DTYPES[name]
+
+    @property
+    def dtype(self) -> dtypes.DType:
+        """A dtype of its own for each element_spec."""
+        return self._dtype
+
+    def seen_as(self, symbol: Any) -> Any:
+        """What the traced function gets."""
+        return as_dataset(StandIn(self._stage.element_spec, symbol))
 
 
 class NumpyIterator:

@@ -7,8 +7,6 @@ from typing import Any
 
 from engine import dtypes, nest
 from engine.data.elements import (
-    INFINITE,
-    UNKNOWN,
     Checker,
     Row,
     as_spec,
@@ -20,7 +18,7 @@ from engine.data.elements import (
 )
 from engine.data.iteration import Run
 from engine.data.picks import Arrays, Block, Counting, Source
-from engine.data.stage import Seeded, Stage
+from engine.data.stage import INFINITE, UNKNOWN, Seeded, Stage
 from engine.data.traced import now
 from engine.errors import InvalidArgumentError
 from engine.graph.graph import SymbolicTensor
@@ -172,26 +170,6 @@ class Generator(Stage):
             ) from None
         for value in values:
             yield checked(value)
-
-
-class StandIn(Stage):
-    """The place of a dataset that is the argument of a traced function."""
-
-    stands_in = True
-
-    def __init__(self, element_spec: Any):
-        super().__init__(element_spec)
-        self.is_open = True
-
-    def length(self) -> int:
-        return UNKNOWN
-
-    def plain_rows(self, run: Run) -> Iterator[Row]:
-        raise InvalidArgumentError(
-            "A dataset that is an element of another has no rows while a function is traced. Transform and "
-            "return it; to reduce it to a tensor, use batch in flat_map."
-        )
-        yield
 
 
 class RandomNumbers(Stage):

@@ -13,9 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from engine.errors import InvalidArgumentError
+
 if TYPE_CHECKING:
     from engine.data.iteration import Run
     from engine.data.picks import Block, Source
+
+Row = list[Any]
+
+INFINITE, UNKNOWN = -1, -2  # lengths that are no number
 
 
 class Stage:
@@ -67,9 +73,6 @@ class Stage:
         return f"<{type(self).__name__} of {self.element_spec}>"
 
 
-Row = list[Any]
-
-
 class Seeded:
     """The random numbers of one stage: a generator for each time it begins.
 
@@ -97,3 +100,26 @@ class Seeded:
         """The generator for one beginning: another each time, if `anew`."""
         number = run.beginning(self) if self.anew else 0
         return np.random.default_rng([self.seed, number])
+
+
+class StandIn(Stage):
+    """The place of a dataset that is the argument of a traced function.
+
+    symbol: of a `tf.function`, the input of the graph that will be the dataset.
+    """
+
+    stands_in = True
+
+    def __init__(self, element_spec: Any, symbol: Any = None):
+        super().__init__(element_spec)
+        self.is_open, self.symbol = True, symbol
+
+    def length(self) -> int:
+        return UNKNOWN
+
+    def plain_rows(self, run: Run) -> Iterator[Row]:
+        raise InvalidArgumentError(
+            "A dataset that is an element of another has no rows while a function is traced. Transform and "
+            "return it; to reduce it to a tensor, use batch in flat_map."
+        )
+        yield

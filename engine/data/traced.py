@@ -21,7 +21,7 @@ from engine.data.elements import (
     spec_of,
     tensors_of,
 )
-from engine.data.stage import Row
+from engine.data.stage import Row, StandIn
 from engine.errors import (
     InaccessibleTensorError,
     InvalidArgumentError,
@@ -128,8 +128,6 @@ class Traced:
         plain = [TensorSpec(leaves[i].dims, leaves[i].dtype) for i in self._tensor_at]
 
         def call(*symbols: Tensor) -> Any:
-            from engine.data.sources import StandIn
-
             given = list(leaves)
             for i, symbol in zip(self._tensor_at, symbols, strict=True):
                 given[i] = symbol

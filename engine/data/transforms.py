@@ -10,13 +10,7 @@ import numpy as np
 
 from engine import nest
 from engine.data.background import ahead
-from engine.data.elements import (
-    INFINITE,
-    UNKNOWN,
-    is_stage,
-    looser,
-    stacked,
-)
+from engine.data.elements import is_stage, looser, stacked
 from engine.data.iteration import Run, as_row
 from engine.data.picks import (
     Arrays,
@@ -29,7 +23,7 @@ from engine.data.picks import (
     size,
     without_first,
 )
-from engine.data.stage import Row, Seeded, Stage
+from engine.data.stage import INFINITE, UNKNOWN, Row, Seeded, Stage
 from engine.data.traced import Traced, arguments_of, now, predicate_of
 from engine.errors import InvalidArgumentError
 from engine.graph.graph import SymbolicTensor

@@ -385,3 +385,38 @@ def test_a_name_that_only_the_loop_binds() -> None:
     assert int(f(Dataset.range(3))) == 4
     with pytest.raises(tf.errors.InvalidArgumentError, match="made no step"):
         f(Dataset.range(3).filter(lambda x: x > 5))
+
+
+def test_one_graph_serves_datasets_of_one_kind() -> None:
+    f = tf.function(lambda ds: total(ds.map(lambda x: x * 2)))
+    for ds, expected in (
+        (Dataset.range(3), 6),
+        (Dataset.range(1000), 999_000),
+        (Dataset.range(10).shuffle(4).map(lambda x: x + 1).prefetch(2), 110),
+        (Dataset.from_tensor_slices(np.array([5, 6])).filter(lambda x: x > 5), 12),
+    ):
+        assert int(f(ds)) == expected
+    assert f.experimental_get_tracing_count() == 1
+    assert int(f(Dataset.range(4, output_type=tf.int32).map(lambda x: tf.cast(x, tf.int64)))) == 12
+    assert f.experimental_get_tracing_count() == 1
+    g = tf.function(lambda ds: ds.reduce(tf.constant(0.0), lambda s, x: s + tf.reduce_sum(x)))
+    rows = Dataset.from_tensor_slices(np.ones((5, 2), np.float32))
+    assert [float(g(ds)) for ds in (rows, rows.batch(2), rows.batch(3), rows)] == [10.0] * 4
+    assert g.experimental_get_tracing_count() == 2
+
+
+def test_datasets_among_other_arguments_and_in_functions_that_call_functions() -> None:
+    inner = tf.function(total)
+
+    @tf.function
+    def outer(sets: Any, n: Any, sign: int = 1) -> Any:
+        s = inner(sets["a"].take(n)) * sign
+        for x, y in Dataset.zip(sets["a"], sets["b"]):
+            s += inner(sets["b"]) * x + y
+        return s
+
+    for a, b, n in ((4, 3, 2), (6, 6, 5)):
+        made = outer({"a": Dataset.range(a), "b": Dataset.range(b)}, tf.constant(n, tf.int64))
+        pairs = zip(range(a), range(b), strict=False)
+        assert int(made) == sum(range(min(a, n))) + sum(sum(range(b)) * x + y for x, y in pairs)
+    assert outer.experimental_get_tracing_count() == 1
