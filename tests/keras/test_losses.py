@@ -90,11 +90,11 @@ def both(name: str, options: dict[str, Any]) -> tuple[Any, Any]:
     return getattr(losses, name)(**options), getattr(keras.losses, name)(**options)
 
 
-def gradient(loss: Any, y: Any, p: Any) -> tuple[Any, Any]:
+def gradient(loss: Any, y: Any, p: Any, *weight: Any) -> tuple[Any, Any]:
     predicted = tf.constant(p)
     with tf.GradientTape() as tape:
         tape.watch(predicted)
-        value = loss(y, predicted)
+        value = loss(y, predicted, *weight)
     return value, tape.gradient(value, predicted)
 
 
@@ -102,14 +102,19 @@ def gradient(loss: Any, y: Any, p: Any) -> tuple[Any, Any]:
 def test_values_gradients_and_configs_are_those_of_keras(case: Any) -> None:
     name, options, y, p = case
     ours, theirs = both(name, options)
-    value, slope = gradient(ours, y, p)
-    expected, their_slope = jax.jit(jax.value_and_grad(theirs.__call__, 1))(y, p)
+    weights = np.linspace(0.5, 2, len(p) if options.get("axis") not in (0, [0]) else 3).astype("f")
+    value, slope = gradient(ours, y, p, weights)
+    slopes = jax.value_and_grad(theirs.__call__, 1)
+    plain, (expected, their_slope) = jax.jit(lambda *args: (theirs(y, args[1]), slopes(*args)))(
+        y, p, weights
+    )
     close(value, expected)
     close(slope, np.asarray(their_slope), 2e-5)
+    close(ours(y, p), plain)
     same_config(ours, theirs)
     again = losses.deserialize(losses.serialize(ours))
     assert again.get_config() == ours.get_config()
-    np.testing.assert_array_equal(again(y, p).numpy(), value.numpy())
+    np.testing.assert_array_equal(again(y, p, weights).numpy(), value.numpy())
 
 
 @pytest.mark.parametrize("case", CASES, ids=NAMES)
