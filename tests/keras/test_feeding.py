@@ -113,6 +113,25 @@ def test_shuffling_depends_on_the_seed_and_the_number_of_the_epoch_alone() -> No
     assert [sorted(batch) for batch in within] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
 
 
+def test_several_inputs_are_fed_by_position_and_by_name() -> None:
+    a, b = tf.keras.Input((1,), name="a"), tf.keras.Input((2,), name="b")
+    model = tf.keras.Model([a, b], tf.keras.layers.Concatenate()([a, b]))
+    expected = np.concatenate([Y, X], 1)
+    for data in ([Y, X], (Y[:, 0], X), {"b": X, "a": Y}, {"b": X.tolist(), "a": Y[:, 0]}):
+        np.testing.assert_array_equal(model.predict(data, verbose=0), expected)
+    for data in ([X, X], {"a": X, "b": X}):
+        with pytest.raises(ValueError, match=r"input .* of shape \(batch, 1\), but got \(10, 2\)"):
+            model.predict(data, verbose=0)
+    with pytest.raises(ValueError, match=r"needs the inputs \['a', 'b'\].*'b'\] is missing"):
+        model.predict({"a": Y, "c": X}, verbose=0)
+
+
+def test_whole_numbers_reach_an_input_for_whole_numbers_unchanged() -> None:
+    layers = [tf.keras.Input((1,), dtype="int32"), tf.keras.layers.Flatten()]
+    large = np.int32([[2**24 + 1]])  # which float32 cannot hold
+    assert tf.keras.Sequential(layers).predict(large, verbose=0) == large
+
+
 def test_weights_of_classes() -> None:
     weights = {0: 0.5, 2: 3.0}
     for labels in ([0, 1, 2, 0], [[0], [1], [2], [0]], np.eye(3)[[0, 1, 2, 0]]):

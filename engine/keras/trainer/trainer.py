@@ -47,34 +47,54 @@ class Trainer(Compiled):
           ValueError: when the data cannot be meant for this model.
         """
         expected = self.input_shape
-        if not isinstance(expected, tuple) or any(isinstance(size, tuple) for size in expected):
-            return data  # several inputs, or none declared
-        if isinstance(data, list) and len(data) == 1:
-            data = data[0]
-        if isinstance(data, dict) and len(data) == 1:
+        if expected is None:
             return data
+        if isinstance(expected, dict) or any(isinstance(size, tuple) for size in expected):
+            return self._adjust_each(data, expected)
+        if isinstance(data, (list, dict)) and len(data) == 1:
+            if isinstance(data, dict):
+                return data
+            data = data[0]
         if nest.is_nested(data):
             raise ValueError(
                 f"Model {self.name!r} has one input, but {len(data)} arrays were given. To make one batch of "
                 "them, use np.stack."
             )
-        if data.ndim == len(expected) - 1 and expected[-1] == 1:
-            data = data[..., np.newaxis]
-        fits = data.ndim == len(expected) and all(
+        return self._adjust_one(data, expected, "input")
+
+    def _adjust_each(self, data: Any, expected: Any) -> Any:
+        """The same for several inputs. What has another structure is left to the model, which tells why."""
+        shapes = expected if isinstance(expected, dict) else dict(enumerate(expected))
+        given = data
+        if isinstance(data, dict) and not isinstance(expected, dict):
+            shapes = dict(zip(self.input_names, expected, strict=True))  # type: ignore[attr-defined]
+        elif isinstance(data, list) and not isinstance(expected, dict):
+            given = dict(enumerate(data))
+        flat = isinstance(given, dict) and not any(map(nest.is_nested, given.values()))
+        if not flat or set(given) != set(shapes) or any(map(_is_nested_shape, shapes.values())):
+            return data
+        fitted = {
+            key: self._adjust_one(array, shapes[key], f"input {key!r}")
+            for key, array in given.items()
+        }
+        return fitted if isinstance(data, dict) else list(fitted.values())
+
+    def _adjust_one(self, array: Any, expected: tuple[int | None, ...], what: str) -> Any:
+        if array.ndim == len(expected) - 1 and expected[-1] == 1:
+            array = array[..., np.newaxis]
+        fits = array.ndim == len(expected) and all(
             want is None or want == have
-            for want, have in zip(expected[1:], data.shape[1:], strict=True)
+            for want, have in zip(expected[1:], array.shape[1:], strict=True)
         )
-        if not fits:
-            want = ", ".join("batch" if i == 0 else str(d) for i, d in enumerate(expected))
-            hint = (
-                " Give one row for each example, with as many numbers as the model was built for."
-            )
-            if data.shape == tuple(expected[1:]):
-                hint = " This looks like one example without its batch axis: use x[np.newaxis]."
-            raise ValueError(
-                f"Model {self.name!r} expects input of shape ({want}), but got {data.shape}.{hint}"
-            )
-        return data.astype(np.float32) if data.dtype.kind in "iub" else data
+        if fits:
+            return array
+        want = ", ".join("batch" if i == 0 else str(d) for i, d in enumerate(expected))
+        hint = " Give one row for each example, with as many numbers as the model was built for."
+        if array.shape == tuple(expected[1:]):
+            hint = " This looks like one example without its batch axis: use x[np.newaxis]."
+        raise ValueError(
+            f"Model {self.name!r} expects {what} of shape ({want}), but got {array.shape}.{hint}"
+        )
 
     def _epochs(self, what: str, data: Any, steps: int | None, **options: Any) -> Epochs:
         names = {"fit": "steps_per_epoch", "validation_data": "validation_steps"}
@@ -357,6 +377,10 @@ class Trainer(Compiled):
         """The outputs for exactly this batch, as NumPy arrays."""
         run = self.make_predict_function()
         return nest.map_structure(_as_array, run(iter([self._batch("predict_on_batch", x)])))
+
+
+def _is_nested_shape(shape: Any) -> bool:
+    return isinstance(shape, dict) or any(isinstance(size, (tuple, list, dict)) for size in shape)
 
 
 def _is_due(epoch: int, frequency: Any) -> bool:
