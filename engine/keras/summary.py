@@ -10,7 +10,9 @@ from engine import nest
 from engine.keras.layers.input import InputLayer
 from engine.keras.symbolic import KerasTensor
 
-_CORNERS = {"top": "┏┳┓", "head": "┡╇┩", "row": "├┼┤", "end": "└┴┘"}
+_CORNERS = {
+    k: tuple(v) for k, v in {"top": "┏┳┓", "head": "┡╇┩", "row": "├┼┤", "end": "└┴┘"}.items()
+}
 
 
 def print_summary(
@@ -153,7 +155,7 @@ def _sources(model: Any, layer: Any) -> str:
 
 def _source(tensor: KerasTensor) -> str:
     history: Any = tensor._keras_history
-    operation, number, output = history  # (operation, call, output)
+    operation, number, output = history
     return f"{operation.name}[{number}][{output}]"
 
 
