@@ -397,6 +397,10 @@ ERRORS: dict[str, tuple[Callable[[], Any], list[str]]] = {
         lambda: losses.MeanSquaredError()(NUMBERS, LOGITS, np.ones(3)),
         ["(3,)", "(4,)", "one weight for each example"],
     ),
+    "weights of several for one": (
+        lambda: losses.MeanSquaredError()(NUMBERS[:1], LOGITS[:1], np.ones(4)),
+        ["(4,)", "(1,)", "one weight for each example"],
+    ),
     "weights of more axes": (
         lambda: losses.MeanSquaredError()(NUMBERS, LOGITS, np.ones((4, 3))),
         ["(4, 3)", "(4,)", "one weight for each example"],

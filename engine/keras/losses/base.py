@@ -100,7 +100,7 @@ def match_weights(values: Tensor, weights: Tensor, what: str) -> tuple[Tensor, T
     missing = values.ndim - weights.ndim
     leading = values.shape.as_list()[: weights.ndim]
     fits = missing >= 0 and all(
-        1 in (have, want) or None in (have, want) or have == want
+        have in (1, want, None) or want is None
         for have, want in zip(weights.shape.as_list(), leading, strict=True)
     )
     if not fits:
