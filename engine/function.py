@@ -202,7 +202,7 @@ class Function:
         leaves = nest.flatten(plain)
         tensors = [i for i, leaf in enumerate(leaves) if isinstance(leaf, (Tensor, TensorSpec))]
         dims = [Leaf.of("", leaves[i]).dims for i in tensors]
-        family = self._key(_keyed(plain), ranked_key)
+        family = self._family(plain)
         known = self._families.get(family)
         if known is not None:
             dims = [looser(a, b) for a, b in zip(known, dims, strict=True)]
@@ -210,6 +210,10 @@ class Function:
                 leaves[i] = TensorSpec(sizes, leaves[i].dtype)
         self._families[family] = dims
         return nest.pack_sequence_as(plain, leaves)
+
+    def _family(self, plain: list[Any]) -> Any:
+        """The key of all arguments that may share a graph once it leaves sizes open."""
+        return self._key(_keyed(plain), ranked_key)
 
     def explain(self, *args: Any, **kwargs: Any) -> Explanation:
         """Whether a call with these arguments would trace the function, why, and what would prevent it.

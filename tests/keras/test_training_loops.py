@@ -389,3 +389,10 @@ def test_train_function_takes_the_next_batches_of_an_iterator() -> None:
         model.train_function(iter([]))
     model.compile("sgd", "mse")
     assert model.train_function is None, "compile starts anew"
+
+
+def test_targets_of_another_width_are_told_in_a_later_fit_too() -> None:
+    model = network(optimizer="sgd")
+    model.fit(X, Y, batch_size=5, verbose=0)  # a graph for batches of any size by now
+    with pytest.raises(ValueError, match=r"\(None, 3\)|\(5, 3\)"):
+        model.fit(X, np.repeat(Y, 3, 1), batch_size=5, verbose=0)

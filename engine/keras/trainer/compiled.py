@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from engine import nest
-from engine.function import function
+from engine.function import Function
 from engine.graph.builder import Builder
 from engine.keras import config, metrics, optimizers
 from engine.keras.layer import Layer
@@ -35,6 +35,18 @@ class _Settings:
         self.trainable: list[tuple[Any, bool]] = []  # layers, and whether they were
         self.found: list[Any] | None = None  # the metrics, while `fit` runs
         self.guard = Guard()
+
+
+class _Step(Function):
+    """A step as a graph; after a second number of examples, one graph for any number of them.
+
+    The sizes of last axes stay: targets of another width than the predictions are told when a step is traced,
+    and would be broadcast in a graph for any width.
+    """
+
+    def _family(self, plain: list[Any]) -> Any:
+        dims = [leaf._dims for leaf in nest.flatten(plain) if isinstance(leaf, Tensor)]
+        return super()._family(plain), tuple(d[-1] for d in dims if d is not None and len(d) > 1)
 
 
 class Compiled(Layer):
@@ -295,7 +307,7 @@ class Compiled(Layer):
             step = getattr(self, f"{kind}_step")
             if not self.run_eagerly:
                 jit = True if self.jit_compile is True else None
-                step = function(step, jit_compile=jit, reduce_retracing=True)
+                step = _Step(step, reduce_retracing=True, jit_compile=jit)
             run = _runner(step, self.steps_per_execution, kind == "predict", self._settings)
             functions[kind] = run
         return functions[kind]
