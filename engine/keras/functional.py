@@ -294,17 +294,18 @@ class Functional(Model):
 
 def rebuild(cls: Any, config: dict[str, Any], custom_objects: Any = None) -> Any:
     """A model of class `cls` from what `Network.config` wrote."""
-    operations: dict[str, Any] = {}
+    operations: _Operations = {}
     waiting: list[tuple[Any, list[Any]]] = []
     for entry in config["layers"]:
         made = deserialize_keras_object(
             {k: v for k, v in entry.items() if k not in ("name", "inbound_nodes")}, custom_objects
         )
         made.name = entry["name"]
-        operations[entry["name"]] = made
+        operations[entry["name"]] = made, 0
         if not isinstance(made, InputLayer):
-            made._inbound_nodes = []  # building may have called it
             waiting.append((made, list(entry["inbound_nodes"])))
+    for made, _ in waiting:  # building may have called it, and so has a model that it is shared with
+        operations[made.name] = made, len(made._inbound_nodes)
     while waiting:  # a shared layer may be called on what comes later in the list
         progress = False
         for operation, calls in waiting:
@@ -324,10 +325,15 @@ def rebuild(cls: Any, config: dict[str, Any], custom_objects: Any = None) -> Any
     return cls(inputs=inputs, outputs=outputs, **more)
 
 
-def _ready(operations: dict[str, Any]) -> Any:
-    return lambda place: (
-        place[0] in operations and len(operations[place[0]]._inbound_nodes) > place[1]
-    )
+_Operations = dict[str, tuple[Any, int]]  # by name, with the number of the first call that counts
+
+
+def _ready(operations: _Operations) -> Any:
+    def called(place: Any) -> bool:
+        operation, first = operations.get(place[0], (None, 0))
+        return operation is not None and len(operation._inbound_nodes) > first + place[1]
+
+    return called
 
 
 def _references(call: Any) -> Iterator[list[Any]]:
@@ -345,12 +351,13 @@ def _references(call: Any) -> Iterator[list[Any]]:
         yield from _references(part)
 
 
-def _tensor_at(place: Any, operations: dict[str, Any]) -> KerasTensor:
+def _tensor_at(place: Any, operations: _Operations) -> KerasTensor:
     name, number, output = place
-    return nest.flatten(operations[name]._inbound_nodes[number].outputs)[output]
+    operation, first = operations[name]
+    return nest.flatten(operation._inbound_nodes[first + number].outputs)[output]
 
 
-def _resolved(call: Any, operations: dict[str, Any]) -> Any:
+def _resolved(call: Any, operations: _Operations) -> Any:
     """The arguments of a call: tuples of positional ones and a dict of named ones."""
 
     def read(part: Any) -> Any:
@@ -365,7 +372,7 @@ def _resolved(call: Any, operations: dict[str, Any]) -> Any:
     return tuple(read(part) for part in call["args"]), read(call["kwargs"])
 
 
-def _outputs_at(places: Any, operations: dict[str, Any]) -> Any:
+def _outputs_at(places: Any, operations: _Operations) -> Any:
     if isinstance(places, dict):
         return {key: _outputs_at(part, operations) for key, part in places.items()}
     if len(places) == 3 and isinstance(places[0], str):

@@ -64,7 +64,7 @@ _names: dict[Any, str] = {}
 class _Scopes(threading.local):
     def __init__(self) -> None:
         self.stack: list[dict[str, Any]] = []
-        self.written: dict[int, tuple[Any, dict[str, Any]]] | None = None
+        self.numbers: dict[int, tuple[Any, int]] | None = None
         self.read: dict[int, Any] | None = None
 
 
@@ -120,14 +120,13 @@ CustomObjectScope = custom_object_scope
 
 @contextmanager
 def sharing_scope() -> Iterator[None]:
-    """A `with` block in which an object that is met twice is written as one: its second config carries
-    the first's "shared_object_id", and reading makes the object once."""
-    before = _scopes.written, _scopes.read
-    _scopes.written, _scopes.read = {}, {}
+    """A `with` block in which configs with the same "shared_object_id" are read as one object."""
+    before = _scopes.read
+    _scopes.read = {}
     try:
         yield
     finally:
-        _scopes.written, _scopes.read = before
+        _scopes.read = before
 
 
 def get_registered_name(item: Any) -> str:
@@ -248,12 +247,40 @@ def _serialize_instance(obj: Any) -> dict[str, Any]:
         found = read() if read else None
         if found is not None:
             result[extra] = serialize_keras_object(found)
-    if _scopes.written is not None:
-        # The object is kept beside its config: a number of an object that is gone could come again.
-        first = _scopes.written.setdefault(id(obj), (obj, result))[1]
-        if first is not result:
-            first["shared_object_id"] = result["shared_object_id"] = id(obj)
+    if _scopes.numbers is not None and hasattr(cls, "variables"):
+        # The object is kept: a number of one that is gone could come again.
+        result["shared_object_id"] = _scopes.numbers.setdefault(id(obj), (obj, id(obj)))[1]
     return result
+
+
+def serialize_shared(obj: Any) -> Any:
+    """As `serialize_keras_object`, with a "shared_object_id" in the configs of a layer that is met twice."""
+    before = _scopes.numbers
+    _scopes.numbers = {}
+    try:
+        config = serialize_keras_object(obj)
+    finally:
+        _scopes.numbers = before
+    met: dict[int, int] = {}
+
+    def count(part: Any) -> None:
+        if isinstance(part, dict):
+            if "shared_object_id" in part:
+                met[part["shared_object_id"]] = met.get(part["shared_object_id"], 0) + 1
+            part = list(part.values())
+        for inner in part if isinstance(part, (list, tuple)) else ():
+            count(inner)
+
+    def pruned(part: Any) -> Any:
+        if isinstance(part, dict):
+            alone = met.get(part.get("shared_object_id", 0)) == 1
+            return {
+                k: pruned(v) for k, v in part.items() if not (alone and k == "shared_object_id")
+            }
+        return type(part)(map(pruned, part)) if isinstance(part, (list, tuple)) else part
+
+    count(config)
+    return pruned(config)
 
 
 # --- reading ------------------------------------------------------------------------------------------

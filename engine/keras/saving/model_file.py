@@ -17,7 +17,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from engine.keras.saving import weights_file
-from engine.keras.serialization import deserialize_keras_object, serialize_keras_object
+from engine.keras.serialization import (
+    deserialize_keras_object,
+    serialize_shared,
+    sharing_scope,
+)
 
 FORMAT = (3, 15)  # of Keras: the newest whose files are known here
 _METADATA, _CONFIG, _WEIGHTS, _ASSETS = (
@@ -49,7 +53,7 @@ def save_model(
             "model.save_weights('name.weights.h5')."
         )
     weights_file.check_overwrite(path, overwrite)
-    config = json.dumps(serialize_keras_object(model))
+    config = json.dumps(serialize_shared(model))
     metadata = {
         "keras_version": ".".join(map(str, (*FORMAT, 0))),
         "date_saved": datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S"),
@@ -102,7 +106,8 @@ def load_model(
         if not compile:
             config.pop("compile_config", None)
         try:
-            model = deserialize_keras_object(config, custom_objects, safe_mode=safe_mode)
+            with sharing_scope():
+                model = deserialize_keras_object(config, custom_objects, safe_mode=safe_mode)
         except (TypeError, ValueError) as error:
             if version > FORMAT:
                 written = ".".join(map(str, version))
