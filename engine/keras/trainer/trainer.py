@@ -179,6 +179,7 @@ class Trainer(Compiled):
         settings = self._settings
         logs: dict[str, Any] = {}
         self._running = training.feed
+        settings.found = self._functions.get("metrics", lambda: None)()
         with Guard() as settings.guard:
             hooks.call("on_train_begin", {})
             epoch_end = hooks.epoch_end()
@@ -198,8 +199,9 @@ class Trainer(Compiled):
                     epoch_end(epoch, logs)
                     if self.stop_training:
                         break
-                    if settings.found is None and epoch + 1 < epochs:  # they are all made now
-                        settings.found = self._find_metrics()
+                    if settings.found is None:  # they are all made now, and in the graph
+                        settings.found = known = self._find_metrics()
+                        self._functions["metrics"] = lambda known=known: known
             finally:
                 settings.found = self._running = None
                 trained = self._functions.get("trained")
