@@ -29,7 +29,9 @@ def filled(model: Any) -> Any:
 def test_either_reads_what_the_other_wrote(name: str, tmp_path: Path) -> None:
     make, inputs = ARCHITECTURES[name]
     for writer, reader in ((keras, tf.keras), (tf.keras, keras)):
-        made = filled(make(writer))
+        made = make(writer)
+        if name != "adapted_normalization":  # its weights are what it was adapted to
+            filled(made)
         path = tmp_path / f"{writer.__name__}.keras"
         made.save(path)
         loaded = reader.models.load_model(path)

@@ -230,6 +230,27 @@ class MultiHeadAttention(_Heads):
             "attention_output", found, 2, self._output_shape or (query_shape[-1],)
         )
 
+    # Files know the projections under these names.
+    @property
+    def query_dense(self) -> EinsumDense:
+        """The projection of queries."""
+        return self._query_dense
+
+    @property
+    def key_dense(self) -> EinsumDense:
+        """The projection of keys."""
+        return self._key_dense
+
+    @property
+    def value_dense(self) -> EinsumDense:
+        """The projection of values."""
+        return self._value_dense
+
+    @property
+    def output_dense(self) -> EinsumDense:
+        """The projection of what the heads found."""
+        return self._output_dense
+
     def call(
         self, query: Tensor, value: Tensor, key: Any = None, query_mask: Any = None,
         value_mask: Any = None, key_mask: Any = None, attention_mask: Any = None,
