@@ -19,6 +19,7 @@ VALUE_MASK = np.array([[1, 1, 0], [0, 1, 1]], bool)
 WHO_SEES_WHAT = np.array(
     [[[1, 0, 0], [1, 1, 0], [0, 1, 1], [1, 1, 1]], [[1, 1, 1], [0, 0, 1], [0, 1, 0], [0, 0, 0]]], bool
 )  # fmt: skip
+PLAIN = {"kernel_initializer": "ones"}  # quick to make in Keras; the weights are moved apart
 HEADS: dict[str, Any] = {"num_heads": 2, "key_dim": 3}
 GROUPS: dict[str, Any] = {"head_dim": 3, "num_query_heads": 4, "num_key_value_heads": 2}
 
@@ -29,23 +30,27 @@ GROUPS: dict[str, Any] = {"head_dim": 3, "num_query_heads": 4, "num_key_value_he
         ("MultiHeadAttention", HEADS, (QUERY, VALUE, KEY), {"attention_mask": WHO_SEES_WHAT}),
         (
             "MultiHeadAttention",
-            {**HEADS, "value_dim": 4, "output_shape": (2, 5), "use_bias": False, "name": "look"},
+            {**HEADS, "value_dim": 4, "output_shape": (2, 5), "use_bias": False, "name": "look", **PLAIN},
             (QUERY, VALUE),
             {"attention_mask": WHO_SEES_WHAT, **SCORES},
         ),
         (
             "MultiHeadAttention",
-            {**HEADS, "attention_axes": (2,), "kernel_regularizer": "l2", "bias_constraint": "non_neg"},
+            {**HEADS, "attention_axes": (2,), "kernel_regularizer": "l2", "bias_constraint": "non_neg",
+             **PLAIN},
             (floats(1, 2, 3, 4), floats(1, 2, 5, 4, seed=1)),
             {},
         ),
         (
             "MultiHeadAttention",
-            {**HEADS, "use_gate": True, "sliding_window": 2, "dropout": 0.25, "seed": 1},
+            {**HEADS, "use_gate": True, "sliding_window": 2, "dropout": 0.25, "seed": 1, **PLAIN},
             (QUERY, VALUE),
             {"use_causal_mask": True},
         ),
-        ("GroupQueryAttention", {**GROUPS, "use_gate": True}, (QUERY, floats(2, 3, 6, seed=1), KEY), {}),
+        (
+            "GroupQueryAttention", {**GROUPS, "use_gate": True, **PLAIN},
+            (QUERY, floats(2, 3, 6, seed=1), KEY), {},
+        ),
     ],
     ids=["three inputs", "scores", "two axes", "gate and window", "groups"],
 )  # fmt: skip

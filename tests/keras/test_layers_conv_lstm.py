@@ -12,6 +12,7 @@ from tests.keras.layer_witness import check_layer, floats
 from tests.keras.witness import close
 
 X = floats(2, 3, 5, 4, 2)
+PLAIN = {"kernel_initializer": "ones", "recurrent_initializer": "zeros"}  # quick to make in Keras
 
 
 @pytest.mark.parametrize(
@@ -20,7 +21,7 @@ X = floats(2, 3, 5, 4, 2)
         (
             "ConvLSTM2D",
             {"kernel_size": (2, 3), "strides": 2, "padding": "same", "return_sequences": True,
-             "return_state": True},
+             "return_state": True, **PLAIN},
             X,
         ),
         (
@@ -28,7 +29,7 @@ X = floats(2, 3, 5, 4, 2)
             {"kernel_size": 3, "dilation_rate": 2, "use_bias": False, "dropout": 0.2, "seed": 1},
             floats(2, 3, 7, 2),
         ),
-        ("ConvLSTM3D", {"kernel_size": 2, "unit_forget_bias": False}, floats(1, 2, 3, 3, 2, 1)),
+        ("ConvLSTM3D", {"kernel_size": 2, "unit_forget_bias": False, **PLAIN}, floats(1, 2, 3, 3, 2, 1)),
     ],
     ids=["two axes", "one axis", "three axes"],
 )  # fmt: skip
