@@ -110,12 +110,7 @@ class _Theirs:
 
         moving = [leaves(inputs)[place] for place in places]
         differentiate = jax.value_and_grad(run, argnums=(0, 1), has_aux=True)
-        # The program runs once: what compiling it costs matters more than what it costs.
-        jax.config.update("jax_disable_most_optimizations", True)
-        try:
-            (_, aux), (by_weight, by_input) = jax.jit(differentiate)(trained, moving)
-        finally:
-            jax.config.update("jax_disable_most_optimizations", False)
+        (_, aux), (by_weight, by_input) = jax.jit(differentiate)(trained, moving)
         kept = {id(v) for v in layer.weights}  # without the states of random generators
         after = zip(layer.non_trainable_variables, aux[2], strict=True)
         new = [value for variable, value in after if id(variable) in kept]

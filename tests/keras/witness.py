@@ -17,6 +17,9 @@ import numpy as np
 
 import engine as tf
 
+# Its programs run once: what compiling them costs matters more than what they cost.
+jax.config.update("jax_disable_most_optimizations", True)
+
 __all__ = ["as_json", "close", "jax", "keras", "numbers", "same_config"]
 
 
