@@ -1,5 +1,5 @@
 """Callbacks: `base`, then `records` (History, CSVLogger), `watching` (EarlyStopping, ModelCheckpoint,
-ReduceLROnPlateau ...) and `progress`."""
+ReduceLROnPlateau ...), `progress`, `backup` and `tensorboard`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from engine.keras.callbacks.backup import BackupAndRestore
 from engine.keras.callbacks.base import Callback, CallbackList
 from engine.keras.callbacks.progress import ProgbarLogger
 from engine.keras.callbacks.records import CSVLogger, History, LambdaCallback
+from engine.keras.callbacks.tensorboard import TensorBoard
 from engine.keras.callbacks.watching import (
     EarlyStopping,
     LearningRateScheduler,
@@ -22,7 +23,7 @@ from engine.keras.callbacks.watching import (
 __all__ = [
     "BackupAndRestore", "CSVLogger", "Callback", "CallbackList", "EarlyStopping", "History", "LambdaCallback",
     "LearningRateScheduler", "ModelCheckpoint", "MonitorCallback", "ProgbarLogger", "ReduceLROnPlateau",
-    "SwapEMAWeights", "TerminateOnNaN",
+    "SwapEMAWeights", "TensorBoard", "TerminateOnNaN",
 ]  # fmt: skip
 
 
