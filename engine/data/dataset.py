@@ -50,7 +50,8 @@ class Dataset(Beginnings):
 
     Differs from TensorFlow: `num_parallel_calls` and `deterministic` are accepted, and elements are made one
     after the other, in the order that `deterministic=True` means; `prefetch` moves the work to a thread. The
-    order that a seed gives is another.
+    order that a seed gives is another. As an argument of a `tf.function` a dataset shares the graph of others
+    with its element_spec, as in TensorFlow; an iterator has a graph of its own.
 
     >>> ds = Dataset.range(6).map(lambda x: x * x).batch(4)
     >>> for batch in ds:

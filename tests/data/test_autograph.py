@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -420,3 +422,15 @@ def test_datasets_among_other_arguments_and_in_functions_that_call_functions() -
         pairs = zip(range(a), range(b), strict=False)
         assert int(made) == sum(range(min(a, n))) + sum(sum(range(b)) * x + y for x, y in pairs)
     assert outer.experimental_get_tracing_count() == 1
+
+
+def test_a_graph_keeps_no_dataset_that_was_its_argument() -> None:
+    f = tf.function(total)
+    ds = Dataset.range(5).map(lambda x: x).shuffle(2)
+    kept = weakref.ref(ds)
+    stage = weakref.ref(ds._stage)
+    assert int(f(ds)) == int(f(ds)) == 10
+    del ds
+    gc.collect()
+    assert kept() is None and stage() is None
+    assert int(f(Dataset.range(4))) == 6 and f.experimental_get_tracing_count() == 1
