@@ -20,6 +20,7 @@ import traitlets
 from course.lab.base import LabWidget, data_uri, image_figure, in_notebook, module
 from course.lab.series import Series, figure_png
 from engine.keras.callbacks import Callback
+from engine.variable import Variable
 
 MAX_HZ = 10.0  # above this the server drops messages ("IOPub message rate exceeded")
 _NOT_DRAWN = {"learning_rate", "lr"}
@@ -124,7 +125,7 @@ class LossCurve(Callback):
                 self.pause()
             case "resume":
                 self.resume()
-            case "learning_rate":
+            case "learning_rate" if self._rate is not None:
                 self.set_learning_rate(content["value"])
 
     # The callback: everything below runs on the training thread.
@@ -139,6 +140,7 @@ class LossCurve(Callback):
         self._obey()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._follow_rate()
         self._record(epoch + 1, logs or {})
         self._keep_pace()
         self._obey()
@@ -264,10 +266,14 @@ class LossCurve(Callback):
 
     def _optimizer_rate(self) -> float | None:
         rate = getattr(getattr(self.model, "optimizer", None), "learning_rate", None)
-        try:
-            return float(np.asarray(rate))
-        except (TypeError, ValueError):  # no optimizer, or a schedule: nothing for a slider to set
-            return None
+        # No optimizer, or a schedule that computes the rate: nothing for a slider to set.
+        return float(rate.numpy()) if isinstance(rate, Variable) else None
+
+    def _follow_rate(self) -> None:
+        """Show the rate that another callback has set. float32 is not 0.03: that is no change."""
+        rate = self._optimizer_rate()
+        if rate is None or self._rate is None or not math.isclose(rate, self._rate, rel_tol=1e-6):
+            self._rate = rate
 
     def _active_seconds(self, now: float) -> float:
         return max(now - self._started - self._paused_for, 1e-9)

@@ -77,6 +77,28 @@ def test_the_slider_changes_the_learning_rate_of_the_optimizer_in_use() -> None:
     assert curve.widget.frame["learning_rate"] == 0.03
 
 
+def test_a_rate_that_another_callback_sets_is_shown() -> None:
+    def halve() -> None:
+        optimizer = watch.model.optimizer
+        optimizer.learning_rate = float(optimizer.learning_rate) / 2
+
+    watch = at_epoch(2, halve)
+    curve = LossCurve()
+    fit(curve, 4, watch)
+    assert curve.widget.frame["learning_rate"] == pytest.approx(0.005)
+
+
+def test_a_schedule_has_no_slider_and_a_click_on_one_does_not_end_the_training() -> None:
+    schedule = tf.keras.optimizers.schedules.ExponentialDecay(0.01, 10, 0.5)
+    model = tf.keras.Sequential([tf.keras.layers.Dense(units=1, input_shape=[1])])
+    model.compile(tf.keras.optimizers.SGD(schedule), "mse")
+    curve = LossCurve()
+    change = at_epoch(2, lambda: click(curve, do="learning_rate", value=0.03))
+    history = model.fit(X, 2 * X - 1, epochs=5, verbose=0, callbacks=[curve, change])
+    assert len(history.epoch) == 5
+    assert curve.widget.frame["learning_rate"] is None
+
+
 def test_pause_holds_training_until_resume() -> None:
     curve = LossCurve()
     seen, paused = [], threading.Event()
