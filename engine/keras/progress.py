@@ -107,10 +107,10 @@ class Progbar:
             else:
                 text += f" {done_part}{rest}"
         pace = 0.0
-        if current > 1 and self._first is not None:
+        if current > 1 and self._first is not None and self._first < now:
             pace = (now - self._first) / (current - 1)
-        elif current:
-            pace = now - self._start
+        elif current:  # nothing is known of the first step alone
+            pace = (now - self._start) / current
         left = pace * (self.target - current) if self.target and not end else now - self._start
         text += (
             f" {'- ' if self.verbose == 2 else ''}{_duration(left)} {_pace(pace)}/{self.unit_name}"

@@ -83,6 +83,15 @@ def test_a_shorter_line_leaves_nothing_of_the_longer(clock: Clock, terminal: Ter
     assert len(second) == len(first) and second.endswith("1.0000    ")
 
 
+def test_one_update_at_the_end_shows_the_mean_pace(
+    clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bar = Progbar(4, verbose=2)
+    clock.now += 2.0
+    bar.update(4)
+    assert capsys.readouterr().out == "4/4 - 2s 500ms/step\n"
+
+
 def test_an_unknown_number_of_steps(clock: Clock, terminal: Terminal) -> None:
     bar = Progbar(None)
     clock.now += 1.0
