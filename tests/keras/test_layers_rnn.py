@@ -246,6 +246,21 @@ def test_dropout_layers_with_one_seed_train_alike() -> None:
         close(one(tf.constant(X), training=True), graph(tf.constant(X)))
 
 
+def test_stacked_cells_with_one_seed_train_alike() -> None:
+    def stack() -> Any:
+        cell = tf.keras.layers.GRUCell(2, dropout=0.4, recurrent_dropout=0.3, seed=5)
+        return tf.keras.layers.RNN([tf.keras.layers.LSTMCell(3, dropout=0.5, seed=4), cell])
+
+    one, other = stack(), stack()
+    one(tf.constant(X)), other(tf.constant(X))
+    other.set_weights(one.get_weights())
+    graph = tf.function(lambda x: other(x, training=True))
+    drawn = [one(tf.constant(X), training=True) for _ in range(2)]
+    close([graph(tf.constant(X)) for _ in range(2)], drawn)
+    assert np.abs(drawn[0].numpy() - drawn[1].numpy()).max() > 1e-3
+    close(other(tf.constant(X)), one(tf.constant(X)))
+
+
 def test_second_derivatives_go_through_the_loop() -> None:
     layer = tf.keras.layers.GRU(2)
     unrolled = tf.keras.layers.GRU(2, unroll=True)

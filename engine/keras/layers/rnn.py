@@ -265,13 +265,20 @@ class _Run:
 
     def _draw_masks(self, sequences: Tensor) -> None:
         """Draws the dropout masks of a cell before a loop in a graph, which all of its steps share."""
-        inputs: Any = getitem(sequences, (slice(None), 0))
-        states = self.structure if isinstance(self.cell, StackedRNNCells) else [self.structure]
-        for cell, state in zip(getattr(self.cell, "cells", [self.cell]), states, strict=False):
-            if hasattr(cell, "get_dropout_mask") and self.training:
+        stacked = isinstance(self.cell, StackedRNNCells)
+        cells = self.cell.cells if stacked else [self.cell]
+        drops = [
+            getattr(cell, "dropout", 0) or getattr(cell, "recurrent_dropout", 0) for cell in cells
+        ]
+        if not self.training or not any(drops):
+            return
+        inputs = getitem(sequences, (slice(None), 0))
+        states = self.structure if stacked else [self.structure]
+        for cell, state in zip(cells, states, strict=True):
+            if hasattr(cell, "get_dropout_mask"):
                 cell.get_dropout_mask(inputs)
                 cell.get_recurrent_dropout_mask(nest.flatten(state)[0])
-            if isinstance(self.cell, StackedRNNCells):
+            if cell is not cells[-1]:
                 inputs, _ = step_of(cell, inputs, state, self.training)
 
     # --- one step -----------------------------------------------------------------------------------
