@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from engine import nest
+from engine.keras.calls import call as current
 from engine.keras.layers.input import InputLayer
 from engine.keras.model import Model
 from engine.keras.serialization import deserialize_keras_object, serialize_keras_object
@@ -123,6 +124,10 @@ class Network:
                 lambda part: known[id(part)] if isinstance(part, KerasTensor) else part,
                 (node.args, node.kwargs),
             )
+            # How the model is called counts for more than how the layer was, as in Keras, whose files
+            # hold `training` for every layer that takes it.
+            if "training" in kwargs and current.training is not None:
+                kwargs["training"] = current.training
             outputs = node.operation(*args, **kwargs)
             for tensor, value in zip(
                 nest.flatten(node.outputs), nest.flatten(outputs), strict=True

@@ -5,11 +5,14 @@ Keras draws a transformation, both apply it. What is drawn here is held to its b
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
 import engine as tf
 from engine.keras.layers.resampling import affine
+from engine.keras.serialization import deserialize_keras_object
 from tests.keras.layer_witness import check_layer, floats, make_both
 from tests.keras.witness import close, keras, same_config
 
@@ -209,6 +212,23 @@ def test_training_reaches_the_layer_through_a_model():
     model = tf.keras.Sequential([layers.RandomBrightness(0.9, seed=1), layers.Rescaling(1 / 255)])
     np.testing.assert_allclose(model(PIXELS, training=False).numpy(), PIXELS / 255, rtol=1e-6)
     assert np.abs(model(PIXELS, training=True).numpy() - PIXELS / 255).max() > 0.01
+
+
+def test_a_model_of_keras_is_random_when_it_is_trained_and_only_then():
+    """Keras's config holds the `training` that each layer was called with; the call of the model decides."""
+    inputs = keras.Input((HEIGHT, WIDTH, 3))
+    hidden = keras.layers.RandomBrightness(0.9)(inputs)
+    theirs = keras.Model(inputs, keras.layers.Dropout(0.5)(hidden))
+    wire = json.loads(json.dumps(keras.saving.serialize_keras_object(theirs)))
+    calls = [
+        node["kwargs"] for layer in wire["config"]["layers"] for node in layer["inbound_nodes"]
+    ]
+    assert calls == [{"training": True}, {"training": False}]
+    ours = deserialize_keras_object(wire)
+    np.testing.assert_array_equal(ours(PIXELS, training=False).numpy(), PIXELS)
+    trained = ours(PIXELS, training=True).numpy()
+    assert 0.3 < (trained == 0).mean() < 0.9
+    assert np.abs(trained[trained != 0] / 2 - PIXELS[trained != 0]).max() > 1
 
 
 @pytest.mark.parametrize("fill_mode", ["reflect", "wrap", "nearest", "constant"])
