@@ -153,6 +153,14 @@ class _Text:
         """What a value is called in the text."""
         return f"c{number}" if number in self.constants else f"v{number}"
 
+    def constant(self, node: Node) -> Any:
+        """The values of a constant; row by row where a kernel reads them, or each call would copy them."""
+        array = getattr(node.payload, "_array", None)
+        scattered = isinstance(array, np.ndarray) and not array.flags.c_contiguous
+        readers = (n for n in self.graph.nodes if node.outputs[0] in n.inputs) if scattered else ()
+        read = any(reader.outputs[0] in self.native for reader in readers)
+        return np.ascontiguousarray(array) if read else array
+
     def _writes(self, node: Node) -> Writes:
         kernel = self.native.get(node.outputs[0])
         if kernel is not None:
@@ -330,7 +338,7 @@ def source(
         if node.op == CONSTANT:
             # Without values for a tensor captured from an enclosing trace: such a graph is only inlined.
             left = text.name(node.outputs[0])
-            text.names[left] = getattr(node.payload, "_array", None)
+            text.names[left] = text.constant(node)
             spec = graph.specs[node.outputs[0]]
             value = _value(text.names[left])
             text.lines.append(f"# {left} = {value}  {spec.dtype.name} {spec.shape}")

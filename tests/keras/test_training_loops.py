@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import engine as tf
+from engine.function import Function
 from engine.keras import dtype_policy
 
 RNG = np.random.default_rng(5)
@@ -396,3 +397,17 @@ def test_targets_of_another_width_are_told_in_a_later_fit_too() -> None:
     model.fit(X, Y, batch_size=5, verbose=0)  # a graph for batches of any size by now
     with pytest.raises(ValueError, match=r"\(None, 3\)|\(5, 3\)"):
         model.fit(X, np.repeat(Y, 3, 1), batch_size=5, verbose=0)
+
+
+def test_no_kernel_of_a_step_copies_a_constant_at_each_call() -> None:
+    model = network(optimizer="sgd", jit_compile=True)
+    model.fit(X, Y, verbose=0)
+    (step,) = [
+        cell.cell_contents
+        for cell in model.train_function.__closure__
+        if isinstance(cell.cell_contents, Function)
+    ]
+    concrete = step.get_concrete_function((tf.constant(X), tf.constant(Y)))
+    assert len(concrete.kernels) > 0
+    arrays = [v for v in concrete._run.__globals__.values() if isinstance(v, np.ndarray)]
+    assert arrays and all(array.flags.c_contiguous for array in arrays)
