@@ -26,6 +26,7 @@ LONG = [
     "b" * 40,
     "one that is longer than " + "sixty-four " * 5,
 ]
+TEXTS = ["The cat sat. The end!", "a  Dog's dog,\tran", "É, the naïve cat"]
 VOCABULARY = ["cat", "dog", "the"]
 
 # (layer, arguments, what it adapts to or None, what it is called with)
@@ -118,6 +119,30 @@ CASES: dict[str, tuple[str, dict[str, Any], Any, list[Any]]] = {
         NUMBERS,
         COUNTED,
     ),
+    "texts": ("TextVectorization", {}, TEXTS, [TEXTS, ["Cat?  a DOG", ""]]),
+    "texts, cut": (
+        "TextVectorization",
+        {"output_sequence_length": 3},
+        TEXTS,
+        [TEXTS, [["cat"], ["é x"]]],
+    ),
+    "texts, pairs": ("TextVectorization", {"ngrams": 2, "max_tokens": 9}, TEXTS, [TEXTS]),
+    "texts, of two and three": ("TextVectorization", {"ngrams": (2, 3)}, TEXTS, [TEXTS]),
+    "texts, letters": (
+        "TextVectorization",
+        {"split": "character", "standardize": "lower"},
+        TEXTS,
+        [TEXTS],
+    ),
+    "texts, whole": ("TextVectorization", {"split": None}, TEXTS, [TEXTS]),
+    "texts, multi hot": ("TextVectorization", {"output_mode": "multi_hot"}, TEXTS, [TEXTS]),
+    "texts, tf_idf": ("TextVectorization", {"output_mode": "tf_idf"}, TEXTS, [TEXTS]),
+    "texts, given": (
+        "TextVectorization",
+        {"vocabulary": VOCABULARY, "standardize": None, "output_mode": "count"},
+        None,
+        [TEXTS],
+    ),
     "hash": ("Hashing", {"num_bins": 7}, None, [*ASKED, LONG, [[1, -5], [2**30, 0]]]),
     "hash, mask": ("Hashing", {"num_bins": 4, "mask_value": ""}, None, ASKED),
     "hash, salt": ("Hashing", {"num_bins": 100, "salt": [1337, 2]}, None, [*ASKED, LONG, [12, 13]]),
@@ -151,7 +176,7 @@ def results(layers: Any, name: str) -> dict[str, Any]:
     config = layer.get_config()
     found["config"] = {key: value for key, value in config.items() if key not in ("name", "dtype")}
     if kind != "Hashing":
-        words = [str(w) if kind == "StringLookup" else int(w) for w in layer.get_vocabulary()]
+        words = [int(w) if kind == "IntegerLookup" else str(w) for w in layer.get_vocabulary()]
         found["vocabulary"] = words
         with tempfile.TemporaryDirectory() as folder:
             layer.save_assets(folder)

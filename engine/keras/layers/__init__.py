@@ -18,6 +18,7 @@ from engine.keras.layers import (
     pooling,
     preprocessing,
     text_lookup,
+    text_vectorization,
 )
 from engine.keras.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
 from engine.keras.layers.attention import AdditiveAttention, Attention
@@ -83,6 +84,7 @@ from engine.keras.layers.regularization import (
 from engine.keras.layers.reshaping import Flatten, Permute, RepeatVector, Reshape
 from engine.keras.layers.rnn import GRU, LSTM, RNN, SimpleRNN
 from engine.keras.layers.text_lookup import *  # noqa: F403
+from engine.keras.layers.text_vectorization import *  # noqa: F403
 from engine.keras.layers.wrappers import Bidirectional, TimeDistributed
 
 __all__ = [
@@ -159,6 +161,7 @@ __all__ = [
 ]
 for _family in (
     augmentation, coloring, convolutional, depthwise, hashing, padding, pooling, preprocessing, text_lookup,
+    text_vectorization,
 ):  # fmt: skip
     __all__ += _family.__all__
 
