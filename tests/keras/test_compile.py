@@ -221,7 +221,11 @@ ERRORS: dict[str, tuple[Callable[[], Any], type[Exception], list[str]]] = {
         ValueError,
         ["metrics=['mae']"],
     ),
-    "an unknown metric": (lambda: one(metrics=["acuracy"]), ValueError, ["'acuracy'", "Did you mean '"]),
+    "an unknown metric": (
+        lambda: one(metrics=["acuracy"]),
+        ValueError,
+        ["'acuracy'", "Did you mean '"],
+    ),
     "an unknown loss in a dict": (
         lambda: two(loss={"a": "mean_square_error", "b": "mse"}),
         ValueError,

@@ -288,6 +288,18 @@ def test_the_number_of_batches_is_found_out_in_the_first_epoch() -> None:
     assert [last for _, last, _ in epochs.batches(1)] == [0, 1, 2]
 
 
+def test_a_generator_that_is_used_up_is_told() -> None:
+    model, batches = compiled(), some()
+    model.fit(batches, verbose=0)
+    for use in (model.fit, model.evaluate, model.predict):
+        with pytest.raises(ValueError, match="gave no batch"):
+            use(batches, verbose=0)
+    empty = tf.data.Dataset.from_tensor_slices((X, Y)).batch(4).take(0)
+    for use in (model.fit, model.evaluate, model.predict):  # by now it is built
+        with pytest.raises(ValueError, match="gave no batch"):
+            use(empty, verbose=0)
+
+
 def test_nan_is_found_in_the_data() -> None:
     bad = X.copy()
     bad[3, 1] = np.nan

@@ -191,6 +191,8 @@ class Trainer(Compiled):
                     self.reset_metrics()
                     found = self._pass(run, training, epoch, hooks, "train")
                     if found is None:
+                        if epoch == begin:
+                            raise ValueError("fit: the data gave no batch.")
                         break
                     logs = found
                     if validation is not None and _is_due(epoch + 1, validation_freq):
@@ -234,7 +236,7 @@ class Trainer(Compiled):
         except StopIteration:
             if epochs.ran_out(done):
                 return None
-        return as_numbers(logs)
+        return None if epochs.num_batches == 0 else as_numbers(logs)
 
     def _warn_of_nan(self, logs: dict[str, Any], training: Epochs, silent: bool) -> None:
         """Says where a loss that is no number comes from. With `verbose=0`, only if it is the data."""
@@ -282,7 +284,9 @@ class Trainer(Compiled):
         self.stop_evaluating = False
         hooks.call("on_test_begin", {})
         self.reset_metrics()
-        numbers = self._pass(run, data, 0, hooks, "test") or {}
+        numbers = self._pass(run, data, 0, hooks, "test")
+        if numbers is None:
+            raise ValueError("evaluate: the data gave no batch.")
         hooks.call("on_test_end", numbers)
         return numbers
 
