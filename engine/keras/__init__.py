@@ -1,7 +1,8 @@
 """`tf.keras`: layers, models and their training, with Keras 3's names, arguments and defaults.
 
-Reading order: `lookup` (names to objects), `initializers`, `activations`, `losses`, `metrics`,
-`optimizers`, then `layer`, `layers/`, `data`, `training`, `callbacks`, `models`.
+Reading order: `lookup` (names to objects), `configurable` and `serialization` (objects to JSON and back),
+`initializers`, `activations`, `losses/`, `metrics/`, `optimizers/`, then `layer`, `layers/`, `symbolic`,
+`functional`, `sequential`, `trainer/`, `callbacks/`, `model`, `saving/`.
 """
 
 from __future__ import annotations
