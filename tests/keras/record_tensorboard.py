@@ -27,7 +27,7 @@ RUNS: dict[str, dict[str, Any]] = {
 }
 
 
-def train(k: Any, log_dir: Any, **arguments: Any) -> None:
+def train(k: Any, board: Any) -> None:
     """Three epochs of five batches, each with validation, and an evaluation at the end."""
     x = np.linspace(-1, 1, 10, dtype="float32")[:, None]
     layers = [
@@ -41,7 +41,6 @@ def train(k: Any, log_dir: Any, **arguments: Any) -> None:
         [np.linspace(-0.3, 0.4, np.prod(s), dtype="float32").reshape(s) for s in shapes]
     )
     model.compile(k.optimizers.SGD(0.03125), "mse", metrics=["mae"])
-    board = k.callbacks.TensorBoard(log_dir, **arguments)
     model.fit(x, 2 * x - 1, batch_size=2, epochs=3, shuffle=False, verbose=0,
               validation_data=(x[:4], x[:4]), callbacks=[board])  # fmt: skip
     model.evaluate(x, 2 * x - 1, verbose=0, callbacks=[board])
@@ -58,7 +57,7 @@ def record() -> None:
     }
     for run, arguments in RUNS.items():
         with tempfile.TemporaryDirectory() as folder:
-            train(keras, folder, **arguments)
+            train(keras, keras.callbacks.TensorBoard(folder, **arguments))
             tf.summary.flush()
             parts: dict[str, list[Any]] = {}
             for path in sorted(Path(folder).glob("*/events.*")):

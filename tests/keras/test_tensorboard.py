@@ -170,7 +170,7 @@ def test_histograms_count_every_finite_value_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("run", RUNS)
 def test_fit_and_evaluate_write_what_keras_writes(run: str, tmp_path: Path) -> None:
-    train(tf.keras, tmp_path, **RUNS[run])
+    train(tf.keras, tf.keras.callbacks.TensorBoard(tmp_path, **RUNS[run]))
     ours, theirs = runs(tmp_path, verify=run == "epochs"), RECORDED["runs"][run]
     assert set(ours) == set(theirs)
     for name, expected in theirs.items():
