@@ -309,7 +309,10 @@ def rebuild(cls: Any, config: dict[str, Any], custom_objects: Any = None) -> Any
         operations[entry["name"]] = made, 0
         if not isinstance(made, InputLayer):
             waiting.append((made, list(entry["inbound_nodes"])))
-    for made, _ in waiting:  # building may have called it, and so has a model that it is shared with
+    for (
+        made,
+        _,
+    ) in waiting:  # building may have called it, and so has a model that it is shared with
         operations[made.name] = made, len(made._inbound_nodes)
     while waiting:  # a shared layer may be called on what comes later in the list
         progress = False

@@ -43,6 +43,7 @@ def both_masks(one: Any, other: Any) -> Any:
 
 
 def boolean_mask(mask: Any) -> Any:
+    """A mask as booleans; None stays None."""
     return None if mask is None else cast(convert(mask), bool_)
 
 
