@@ -399,6 +399,8 @@ class SwapEMAWeights(Callback):
         super().__init__()
         self.swap_on_epoch = swap_on_epoch
         self._in_model = False
+        self._pairs: list[Any] = []  # each variable with its average
+        self._put: list[Any] = []  # what was last put into the variables
 
     def _swap(self, averages: bool) -> None:
         if averages == self._in_model:
@@ -412,11 +414,11 @@ class SwapEMAWeights(Callback):
             raise ValueError(
                 "SwapEMAWeights: the optimizer is not built, so that there are no averages."
             )
-        pairs = zip(optimizer._trainable_variables, optimizer._averages, strict=True)
-        for variable, average in pairs:
-            kept = variable.numpy()
-            variable.assign(average.numpy())
-            average.assign(kept)
+        self._pairs = list(zip(optimizer._trainable_variables, optimizer._averages, strict=True))
+        self._put = [average.numpy() for _, average in self._pairs]
+        for (variable, average), value in zip(self._pairs, self._put, strict=True):
+            average.assign(variable.numpy())
+            variable.assign(value)
         self._in_model = averages
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
@@ -429,8 +431,12 @@ class SwapEMAWeights(Callback):
             self._swap(True)
 
     def on_train_end(self, logs: Any = None) -> None:
-        """The averages stay, as `finalize_variable_values` would have it; else the weights of training."""
-        self._swap(False)
+        """The averages stay, as without this callback, when fit puts them in the model at the end."""
+        if self._in_model:  # what fit took for the averages were the weights of training
+            for (variable, average), value in zip(self._pairs, self._put, strict=True):
+                variable.assign(value)
+                average.assign(value)
+        self._in_model = False
 
     def on_test_begin(self, logs: Any = None) -> None:
         """Evaluation sees the averages."""
