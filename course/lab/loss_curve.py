@@ -1,8 +1,10 @@
 """LossCurve: the loss while `fit` runs, with Pause, Stop and a learning-rate slider that work.
 
 A click arrives on another thread (a comm subshell of the kernel), so it only sets an event or
-stores a number. The training thread looks at them between two batches and acts. Nothing here
-trains: read `engine/keras/trainer/` for that, and `series.py` for what is drawn.
+stores a number. The training thread looks at them between two batches and acts. An epoch may last
+no more than 20 microseconds: so a clock on a third thread says when there is something to do, and
+the numbers are taken from `fit`'s History, many at a time. Nothing here trains: read
+`engine/keras/trainer/` for that, and `series.py` for what is drawn.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ import traitlets
 
 from course.lab.base import LabWidget, data_uri, image_figure, in_notebook, module
 from course.lab.series import Series, figure_png
-from engine.keras.callbacks import Callback
+from engine.keras.callbacks import Callback, History
 from engine.variable import Variable
 
 MAX_HZ = 10.0  # above this the server drops messages ("IOPub message rate exceeded")
@@ -89,6 +91,9 @@ class LossCurve(Callback):
         self._unit = "epoch"
         self._total: int | None = None
         self._status = "waiting"
+        self._due = False  # there may be something to do
+        self._over = threading.Event()
+        self._history: History | None = None
         self.updates = 0
         self._reset()
         self.widget = self._new_view()
@@ -99,10 +104,12 @@ class LossCurve(Callback):
         """End training at the next batch. Safe from any thread."""
         self._stop.set()
         self._go.set()
+        self._due = True
 
     def pause(self) -> None:
         """Hold training at the next batch. Safe from any thread."""
         self._go.clear()
+        self._due = True
 
     def resume(self) -> None:
         """Go on after `pause`. Safe from any thread."""
@@ -114,6 +121,7 @@ class LossCurve(Callback):
         if not (math.isfinite(value) and value > 0):
             raise ValueError(f"a learning rate is a finite number above 0; got {value!r}")
         self._wanted = value
+        self._due = True
 
     def _on_message(self, _widget: object, content: dict[str, Any], _buffers: object) -> None:
         if self._status not in ("running", "paused"):
@@ -134,19 +142,67 @@ class LossCurve(Callback):
         self._unit = "epoch"
         self._total = (self.params or {}).get("epochs")
         self._rate = self._optimizer_rate()
+        history = getattr(self.model, "history", None)
+        self._history = history if isinstance(history, History) else None
+        self._width: int | None = None
+        # An epoch of a single batch needs one look, and that is at its end.
+        if (self.params or {}).get("steps") == 1:
+            vars(self).pop("on_train_batch_begin", None)
+        else:
+            vars(self)["on_train_batch_begin"] = self._between_batches
         self._begin()
+        self._over.clear()
+        threading.Thread(target=self._tick, daemon=True).start()
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        self._obey()
+    def _tick(self) -> None:
+        """The clock: ten times a second there is something to draw."""
+        while not self._over.wait(self._interval):
+            self._due = True
+
+    def _between_batches(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        if self._due:
+            self._obey()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self._follow_rate()
-        self._record(epoch + 1, logs or {})
-        self._keep_pace()
-        self._obey()
+        if logs is not None and len(logs) != self._width:
+            self._watch_the_width(logs)
+        if self._due or self._history is None or self._pace is not None:
+            self._due = False
+            self._follow_rate()
+            self._catch_up()
+            self._records += 1
+            self._record(epoch + 1, logs or {})
+            self._keep_pace()
+            self._obey()
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        self._over.set()
+        self._follow_rate()
+        self._catch_up()
         self._end()
+
+    def _watch_the_width(self, logs: dict[str, Any]) -> None:
+        """The numbers of an epoch are in History under its number as long as every epoch has all of them."""
+        first, self._width = self._width is None, len(logs)
+        if not first:  # one comes every other epoch, say: from here on each epoch is looked at
+            self._catch_up()
+            self._history = None
+
+    def _catch_up(self) -> None:
+        """Takes over the epochs that History has and the curve has not."""
+        if self._history is None:
+            return
+        epochs = self._history.epoch
+        done = self._records
+        if len(epochs) <= done:
+            return
+        self._records, self._count = len(epochs), epochs[-1] + 1
+        xs = [epoch + 1 for epoch in epochs[done:]]
+        for name, values in self._history.history.items():
+            if name in _NOT_DRAWN or len(values) != len(epochs):
+                continue
+            self._series.setdefault(name, Series()).extend(xs, values[done:])
+            self._latest[name] = float(values[-1])
 
     # The same for a hand-written loop.
 
@@ -168,6 +224,7 @@ class LossCurve(Callback):
         try:
             for self._step in range(count):
                 yield self._step
+                self._records += 1
                 self._keep_pace()
                 self._obey()
                 if self.stopped:
@@ -235,7 +292,6 @@ class LossCurve(Callback):
             self._send(now)
 
     def _keep_pace(self) -> None:
-        self._records += 1
         if self._pace is not None:
             due = self._started + self._paused_for + self._records / self._pace
             self._stop.wait(max(due - time.perf_counter(), 0))

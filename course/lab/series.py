@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from array import array
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -21,6 +22,10 @@ class Series:
     def append(self, x: float, y: float) -> None:
         self.xs.append(x)
         self.ys.append(y)
+
+    def extend(self, xs: Iterable[float], ys: Iterable[float]) -> None:
+        self.xs.extend(xs)
+        self.ys.extend(ys)
 
     def decimated(self, limit: int = MAX_POINTS) -> tuple[np.ndarray, np.ndarray]:
         """At most `limit` points: of each run of neighbours, the lowest and the highest.

@@ -57,6 +57,22 @@ def test_the_curve_ends_with_the_losses_of_the_history() -> None:
     assert (frame["status"], frame["count"], frame["total"]) == ("done", 30, 30)
 
 
+def test_every_epoch_is_kept_though_few_are_looked_at() -> None:
+    curve = LossCurve()
+    _, history = fit(curve, 3000)
+    (series,) = curve._series.values()
+    assert list(series.xs) == list(range(1, 3001)) and list(series.ys) == history.history["loss"]
+    assert curve.widget.frame["count"] == 3000
+
+
+def test_a_number_that_comes_every_other_epoch_stands_at_its_epochs() -> None:
+    curve = LossCurve()
+    _, history = fit(curve, 9, validation_data=(X, 2 * X - 1), validation_freq=2)
+    assert points(curve)[0].tolist() == list(range(1, 10))
+    assert points(curve, "val_loss")[0].tolist() == [2, 4, 6, 8]
+    np.testing.assert_allclose(points(curve, "val_loss")[1], history.history["val_loss"], rtol=1e-6)
+
+
 def test_stop_ends_fit_early_and_fit_still_returns_its_history() -> None:
     curve = LossCurve()
     model, history = fit(curve, 500, at_epoch(9, lambda: click(curve, do="stop")))
