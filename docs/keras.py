@@ -102,10 +102,19 @@ def entries(space: str) -> list[Entry]:
 
 @functools.cache
 def witness_of(space: str, name: str) -> str:
-    """The test file that compares the thing of this name with that of Keras, or ""."""
-    every = {n for entry in entries(space) for n in entry.names}
+    """The test file that compares the thing of this name with that of Keras, or "".
+
+    What is in several namespaces, as `load_model` is in `models` and `saving`, may be tested by any name.
+    """
     entry = next(entry for entry in entries(space) if name in entry.names)
-    return witness(space, entry.names, every) if set(entry.names) & set(keras_names(space)) else ""
+    if not set(entry.names) & set(keras_names(space)):
+        return ""
+    others = [e for s in namespaces() for e in entries(s) if e.thing is entry.thing and s != space]
+    found = (
+        witness(one.space, one.names, {n for e in entries(one.space) for n in e.names})
+        for one in (entry, *others)
+    )
+    return next(filter(None, found), "")
 
 
 def differences(thing: Any) -> str:

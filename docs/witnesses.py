@@ -157,5 +157,7 @@ def witness(family: str, names: list[str], family_names: set[str]) -> str:
 
 
 def _spelled(family: str, names: Iterable[str]) -> set[str]:
+    """The words that stand for any of these names; `__all__` stands for all that has a meaning of its own."""
     last = family.rpartition(".")[2]
-    return {f"{last}.*", *names, *(f"{last}.{name}" for name in names)}
+    everything = {f"{last}.*"} if set(names) - {"deserialize", "get", "serialize"} else set()
+    return {*everything, *names, *(f"{last}.{name}" for name in names)}

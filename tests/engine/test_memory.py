@@ -155,7 +155,8 @@ def test_a_million_training_steps_keep_memory_flat():
 @pytest.mark.parametrize("compiled", [True, False])
 def test_many_calls_of_a_traced_function_keep_memory_flat(compiled: bool):
     v = tf.Variable([1.0, 5.0])
-    step = tf.function(sgd(v), jit_compile=compiled)  # not in the middle, when calls have paid for it
+    # compiled at once or never: not in the middle, when calls have paid for it
+    step = tf.function(sgd(v), jit_compile=compiled)
     stays_flat(step, 50_000)
     assert np.allclose(v.numpy(), 2.0, atol=1e-5) and step.experimental_get_tracing_count() == 1
 

@@ -60,6 +60,14 @@ def test_settings_are_those_of_keras(name: str, arguments: dict[str, Any]) -> No
     check_layer((name, {"units": 2, **arguments}), X)
 
 
+def test_cells_on_top_of_one_another_are_those_of_keras() -> None:
+    def stacked(k: Any) -> Any:
+        cells = [k.layers.LSTMCell(2), k.layers.GRUCell(3)]
+        return k.layers.RNN(k.layers.StackedRNNCells(cells), **BOTH)
+
+    check_layer(stacked, X)
+
+
 def _same_numbers(make: Any, *calls: dict[str, Any], inputs: Any = X) -> tuple[Any, Any]:
     """The same weights, called the same way, eagerly and in a graph, give the same."""
     ours, theirs = make_both(make)

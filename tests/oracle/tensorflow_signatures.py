@@ -21,6 +21,7 @@ UNSPECIFIED = "<unspecified>"
 # Namespaces that hold what the engine may have. Keras is compared elsewhere.
 NAMESPACES = (
     "autodiff", "autograph", "autograph.experimental", "bitwise", "config", "config.experimental",
+    "data", "data.experimental",
     "debugging", "debugging.experimental", "dtypes", "errors", "experimental", "io", "linalg",
     "linalg.experimental", "math", "math.special", "nest", "nn", "nn.experimental", "random",
     "random.experimental", "sets", "signal", "strings", "train",
