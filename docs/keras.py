@@ -118,8 +118,9 @@ def witness_of(space: str, name: str) -> str:
 
 
 def differences(thing: Any) -> str:
-    """What the docstring says about Keras: each of its sentences that names it."""
+    """What the docstring says about Keras: each of its sentences that names it, but for what it begins with."""
     text = inspect.getdoc(thing) or ""
+    said = first_line(thing)
     found = []
     for paragraph in re.split(r"\n\s*\n|\n\s+(?=\w+: )", text):
         sentences = re.split(r"(?<=[.!?])\s+(?=[A-Z`'\"\[])", " ".join(paragraph.split()))
@@ -129,7 +130,7 @@ def differences(thing: Any) -> str:
             found += [
                 s for s in sentences if re.search(r"(?<!as in )(?<!As in )(?<!as )\bKeras\b", s)
             ]
-    return " ".join(found)
+    return " ".join(sentence for sentence in found if sentence not in said)
 
 
 def absent(space: str) -> list[str]:

@@ -14,7 +14,7 @@ from engine.keras.calls import call as current
 from engine.keras.layers.input import InputLayer
 from engine.keras.model import Model
 from engine.keras.serialization import deserialize_keras_object, serialize_keras_object
-from engine.keras.symbolic import KerasTensor, Node, node_of
+from engine.keras.symbolic import KerasTensor, Node, node_of, without_list
 from engine.ops.creation import convert
 from engine.ops.elementwise import cast
 from engine.ops.layout import expand_dims, squeeze
@@ -133,7 +133,7 @@ class Network:
                 nest.flatten(node.outputs), nest.flatten(outputs), strict=True
             ):
                 known[id(tensor)] = value
-        return nest.map_structure(lambda t: known[id(t)], self.outputs)
+        return without_list(nest.map_structure(lambda t: known[id(t)], self.outputs))
 
     def _arranged(self, inputs: Any) -> list[Any]:
         """The tensors in the order of the model's inputs: a dict goes by their names."""
@@ -232,6 +232,10 @@ class Network:
                 inner = operation._inbound_nodes[number]
             return [inner.operation.name, numbers[id(inner)], output]
 
+        def end(tensor: KerasTensor) -> list[Any]:
+            name, number, output = place(tensor)
+            return [name, number + _BUILT_IN * is_functional(node_of(tensor).operation), output]
+
         def written(part: Any) -> Any:
             if isinstance(part, KerasTensor):
                 facts = {
@@ -255,8 +259,13 @@ class Network:
         return {
             "layers": layers,
             "input_layers": _places(self.inputs, place),
-            "output_layers": _places(self.outputs, place),
+            "output_layers": _places(self.outputs, end),
         }
+
+
+# Calls of a model inside a model count from 1 where the outputs in a file of Keras name them: old versions
+# of Keras began with a call of their own.
+_BUILT_IN = 1
 
 
 def _places(structure: Any, place: Any) -> Any:
@@ -295,6 +304,11 @@ class Functional(Model):
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
         """A model with new weights."""
         return rebuild(cls, config, custom_objects)
+
+
+def is_functional(thing: Any) -> bool:
+    """Whether it is a model that was made of inputs and outputs."""
+    return isinstance(thing, Model) and thing._network is not None and not hasattr(thing, "_stack")
 
 
 def rebuild(cls: Any, config: dict[str, Any], custom_objects: Any = None) -> Any:
@@ -384,5 +398,7 @@ def _outputs_at(places: Any, operations: _Operations) -> Any:
     if isinstance(places, dict):
         return {key: _outputs_at(part, operations) for key, part in places.items()}
     if len(places) == 3 and isinstance(places[0], str):
-        return _tensor_at(places, operations)
+        name, number, output = places
+        built_in = _BUILT_IN * is_functional(operations[name][0])
+        return _tensor_at([name, max(number - built_in, 0), output], operations)
     return [_outputs_at(part, operations) for part in places]

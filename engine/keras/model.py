@@ -12,7 +12,7 @@ from engine.keras.layer import Layer, inputs_of
 from engine.keras.lookup import nearest, unique_name
 from engine.keras.saving import load_weights, save_model, save_weights
 from engine.keras.serialization import serialize_keras_object
-from engine.keras.symbolic import KerasTensor
+from engine.keras.symbolic import KerasTensor, without_list
 from engine.keras.trainer import Trainer
 
 
@@ -135,12 +135,12 @@ class Model(Trainer):
         """The shape of the input with its batch axis, or a structure of them; None when not declared."""
         if self._network is None:
             return None
-        return nest.map_structure(lambda t: t.shape, self._network.inputs)
+        return without_list(nest.map_structure(lambda t: t.shape, self._network.inputs))
 
     @property
     def output_shape(self) -> Any:
         """The shape of the output with its batch axis, or a structure of them."""
-        return nest.map_structure(lambda t: t.shape, self.network.outputs)
+        return without_list(nest.map_structure(lambda t: t.shape, self.network.outputs))
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """A layer by name or by index.

@@ -94,6 +94,12 @@ class Sequential(Model):
         self.__dict__.pop("_functions", None)
         if self._declared is not None and self._stack:
             self.build(self._declared.shape)
+        elif (
+            len(self._stack) > 1
+            and isinstance(self._stack[0], Model)
+            and (shape := self._stack[0].input_shape) is not None
+        ):
+            self.build(shape)  # the first layer is a model that knows its input
 
     def build(self, input_shape: Any = None) -> None:
         """Builds every layer for the output shape of the one before."""
@@ -116,6 +122,7 @@ class Sequential(Model):
         for layer in self._stack:
             tensor = layer(tensor)
         self._set_network(Network(self._declared, tensor, self.name))
+        unique_name("functional")  # Keras names a Functional inside: names count on as there
 
     def ensure_built(self, shapes: Any) -> None:
         """Builds for data of this shape, with a batch axis of any size."""

@@ -169,3 +169,9 @@ class Operation(Configurable):
         outputs = trace(self.call, args, kwargs, self.name)
         self._inbound_nodes.append(Node(self, args, kwargs, outputs))
         return outputs
+
+
+def without_list(structure: Any) -> Any:
+    """What a list of one thing has in it, else the structure: `Model([x], [y])` takes x and gives y."""
+    one = isinstance(structure, (list, tuple)) and len(structure) == 1
+    return structure[0] if one else structure

@@ -340,3 +340,21 @@ def einsum(k: Any) -> Any:
             layers.Softmax(axis=1),
         ]
     )
+
+
+@architecture(floats(3, 4))
+def features_of_a_model(k: Any) -> Any:
+    """A layer in the middle of one model is the output of a second, which is a part of a third."""
+    x = k.Input((4,))
+    hidden = k.layers.Dense(5, activation="tanh")(x)
+    k.Model(x, k.layers.Dense(2)(hidden))
+    features = k.Model([x], [hidden], name="features")
+    outer = k.Input((4,))
+    return k.Model(outer, [features(outer)])
+
+
+@architecture(floats(3, 4))
+def model_in_a_sequential(k: Any) -> Any:
+    x = k.Input((4,))
+    features = k.Model(x, k.layers.Dense(5, activation="relu")(x), name="features")
+    return k.Sequential([features, k.layers.Dense(2)])
