@@ -51,7 +51,8 @@ class Dataset(Beginnings):
     Differs from TensorFlow: `num_parallel_calls` and `deterministic` are accepted, and elements are made one
     after the other, in the order that `deterministic=True` means; `prefetch` moves the work to a thread. The
     order that a seed gives is another. As an argument of a `tf.function` a dataset shares the graph of others
-    with its element_spec, as in TensorFlow; an iterator has a graph of its own.
+    with its element_spec, as in TensorFlow; an iterator has a graph of its own. `variant_tensor`, the handle
+    of a dataset that TensorFlow's runtime made, is no argument.
 
     >>> ds = Dataset.range(6).map(lambda x: x * x).batch(4)
     >>> for batch in ds:
@@ -368,7 +369,7 @@ class Dataset(Beginnings):
 
     def as_numpy_iterator(self) -> NumpyIterator:
         """An iterator over the elements as NumPy arrays; strings come as bytes."""
-        return NumpyIterator(self._settled("as_numpy_iterator"))
+        return NumpyIterator(self)
 
     def _settled(self, what: str) -> Stage:
         if self._stage.is_open or context.tracing:

@@ -23,6 +23,8 @@ from engine.variable import Variable
 class DatasetSpec:
     """What is known of a dataset that is itself part of an element: the spec of its own elements.
 
+    TensorFlow's `dataset_shape`, for arrays of datasets, is not there: there are no such arrays.
+
     >>> from engine import data
     >>> data.Dataset.range(4).window(2).element_spec
     DatasetSpec(TensorSpec(shape=(), dtype=tf.int64, name=None))

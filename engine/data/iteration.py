@@ -298,8 +298,8 @@ class DatasetInput(Tensor):
 class NumpyIterator:
     """What `as_numpy_iterator` returns: elements as NumPy arrays, strings as bytes."""
 
-    def __init__(self, stage: Stage):
-        self._elements = Iterator(stage)
+    def __init__(self, dataset: Any):
+        self._elements = Iterator(dataset._settled("as_numpy_iterator"))
 
     def __iter__(self) -> NumpyIterator:
         return self

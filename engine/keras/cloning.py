@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from engine import nest
+from engine.keras import lambdas
 from engine.keras.layer import Layer
 from engine.keras.layers.input import Input, InputLayer
 from engine.keras.sequential import Sequential
@@ -26,6 +27,11 @@ def clone_model(model: Any, input_tensors: Any = None, clone_function: Any = Non
       input_tensors: a KerasTensor, or a list of them, to take the place of the inputs.
       clone_function: makes the new layer from an old one; from its config by default.
     """
+    with lambdas.in_memory():
+        return _clone(model, input_tensors, clone_function)
+
+
+def _clone(model: Any, input_tensors: Any, clone_function: Any) -> Any:
     copy = clone_function or (lambda layer: type(layer).from_config(layer.get_config()))
     if isinstance(model, Sequential):
         layers = [copy(layer) for layer in model.layers]

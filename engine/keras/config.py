@@ -7,13 +7,14 @@ from typing import Any
 from engine import dtypes
 
 __all__ = [
-    "dtype_policy", "epsilon", "floatx", "image_data_format", "set_dtype_policy", "set_epsilon", "set_floatx",
-    "set_image_data_format",
+    "dtype_policy", "enable_unsafe_deserialization", "epsilon", "floatx", "image_data_format",
+    "set_dtype_policy", "set_epsilon", "set_floatx", "set_image_data_format",
 ]  # fmt: skip
 
 _floatx = "float32"
 _epsilon = 1e-7
 _image_data_format = "channels_last"
+_unsafe_deserialization = False
 
 
 def floatx() -> str:
@@ -86,3 +87,14 @@ def set_dtype_policy(policy: Any) -> None:
     from engine.keras import dtype_policy as policies
 
     policies.set_dtype_policy(policy)
+
+
+def enable_unsafe_deserialization() -> None:
+    """Lets every file run the Python code of its lambdas from now on, as if loaded with `safe_mode=False`."""
+    global _unsafe_deserialization
+    _unsafe_deserialization = True
+
+
+def unsafe_deserialization() -> bool:
+    """Whether that has been called."""
+    return _unsafe_deserialization

@@ -2,8 +2,8 @@
 
 An object becomes `{"module", "class_name", "config", "registered_name"}`. The module is the public place
 in Keras: a class of `engine.keras.layers.core` stands as `keras.layers`. Reading a config never imports
-a module that it names and never runs code from it: classes are looked up by name, among the engine's own
-and those that were registered or handed over as `custom_objects`.
+a module that it names: classes are looked up by name, among the engine's own and those that were registered
+or handed over as `custom_objects`. Code from it, which is what a lambda is, runs only with `safe_mode=False`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 
 from engine import dtypes
+from engine.keras import config as settings
+from engine.keras import lambdas
 from engine.keras.lookup import by_name, nearest
 from engine.spec import TensorShape
 from engine.tensor import Tensor
@@ -66,6 +68,7 @@ class _Scopes(threading.local):
         self.stack: list[dict[str, Any]] = []
         self.numbers: dict[int, tuple[Any, int]] | None = None
         self.read: dict[int, Any] | None = None
+        self.safe_mode: bool | None = None
 
 
 _scopes = _Scopes()
@@ -129,6 +132,17 @@ def sharing_scope() -> Iterator[None]:
         _scopes.read = before
 
 
+@contextmanager
+def safe_mode_scope(safe_mode: bool) -> Iterator[None]:
+    """A `with` block in which lambdas are refused or read; a block around it has decided already."""
+    before = _scopes.safe_mode
+    _scopes.safe_mode = safe_mode if before is None else before
+    try:
+        yield
+    finally:
+        _scopes.safe_mode = before
+
+
 def get_registered_name(item: Any) -> str:
     """The name an object was registered under, else its own."""
     return _names.get(item, item.__name__)
@@ -180,8 +194,8 @@ def serialize_keras_object(obj: Any) -> Any:
             f"{obj!r} of type {type(obj).__name__} cannot be written to a config: it is neither a "
             "number, a string or a structure of them, nor has it a get_config method."
         )
-    if getattr(obj, "__name__", "") == "<lambda>":
-        return _serialize_lambda(obj)
+    if lambdas.is_lambda(obj):
+        return lambdas.as_value(obj)
     if isinstance(obj, type):
         raise TypeError(f"A config holds objects, not classes: write {obj.__name__}(...).")
     return {
@@ -217,14 +231,6 @@ def _plain(obj: Any) -> Any:
         config = dict(zip(("start", "stop", "step"), parts, strict=True))
         return {"class_name": "__slice__", "config": config}
     return None
-
-
-def _serialize_lambda(obj: Any) -> Any:
-    raise TypeError(
-        "A lambda cannot be written to a config: what it computes is Python code, and loading never "
-        "runs code from a file. Give it a name with def, decorate it with "
-        "@tf.keras.saving.register_keras_serializable(), and pass that."
-    )
 
 
 def _serialize_instance(obj: Any) -> dict[str, Any]:
@@ -297,21 +303,37 @@ def deserialize_keras_object(
     Args:
       config: what it returned, perhaps by way of JSON.
       custom_objects: names to classes and functions that the config may mention.
-      safe_mode: refuse lambdas. Lambdas are refused without it too: the engine has no reader for them.
+      safe_mode: refuse lambdas, which are Python code. Where one config is read inside another, the outer
+        call decides.
       module_objects: names to classes and functions for a config that says no module.
 
     Raises:
       TypeError: for a class or function that is not known, or a config that is not one.
-      ValueError: for a lambda.
+      ValueError: for a lambda, unless `safe_mode=False`; then for one that this Python cannot read.
     """
     if not isinstance(config, (dict, list, tuple)):
         return config  # a number, a string, or an object already
-    with custom_object_scope(custom_objects or {}):
+    with custom_object_scope(custom_objects or {}), safe_mode_scope(safe_mode):
         if isinstance(config, (list, tuple)):
             return type(config)(deserialize_keras_object(item) for item in config)
         if "class_name" not in config or "config" not in config:
             return {key: deserialize_keras_object(value) for key, value in config.items()}
         return _deserialize_named(config, module_objects)
+
+
+def _deserialize_lambda(config: Any) -> Any:
+    if _scopes.safe_mode is not False and not settings.unsafe_deserialization():
+        raise ValueError(
+            "The file holds a lambda, which is Python code; loading it would run code from the file. If you "
+            "trust whoever made the file, pass safe_mode=False; else rebuild the model in Python and use "
+            "load_weights."
+        )
+    import engine
+
+    known = {"tf": engine, "keras": engine.keras, "np": np}
+    for table in (_globally, *_scopes.stack):
+        known |= table
+    return lambdas.read(config, known)
 
 
 def _deserialize_named(config: dict[str, Any], module_objects: Any) -> Any:
@@ -321,10 +343,7 @@ def _deserialize_named(config: dict[str, Any], module_objects: Any) -> Any:
     if kind in _READERS:
         return _READERS[kind](inner)
     if kind == "__lambda__":
-        raise ValueError(
-            "The file holds a lambda, which is Python code; loading it would run code from the file. "
-            "Rebuild the model in Python and use load_weights instead."
-        )
+        return _deserialize_lambda(inner)
     shape = str if kind == "function" else dict
     if not isinstance(inner, shape) or not isinstance(kind, str):
         raise TypeError(

@@ -72,14 +72,17 @@ def mismatches(name: str) -> list[str]:
     takes_any = any(p.kind is p.VAR_KEYWORD for p in ours)
     said = documented(thing)
     found, shared = [], []
+    after_any = False  # what stands behind *args is given by name
     for argument, default in theirs:
+        after_any = after_any or argument.startswith("*")
         mine = by_name.get(argument)
         if argument.startswith("*") or f"`{argument}`" in said or (mine is None and takes_any):
             continue
         if mine is None:
             found.append(f"there is no argument {argument}")
         elif argument != "name":  # its place and default make no difference to anyone
-            shared.append(argument)
+            if mine.kind is mine.POSITIONAL_OR_KEYWORD or not after_any:
+                shared.append(argument)
             if default is not None and mine.default is mine.empty:
                 found.append(f"{argument} has no default, and {default} in TensorFlow")
             elif default not in (None, UNSPECIFIED) and default_text(mine.default) != default:

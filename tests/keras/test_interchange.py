@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import zipfile
 from pathlib import Path
@@ -193,11 +194,31 @@ def test_an_unknown_class_of_a_later_keras_is_named_with_the_version(file: Path)
     assert "3.99" in caught.value.__notes__[0]
 
 
-@pytest.mark.parametrize("safe_mode", [True, False])
-def test_a_lambda_of_keras_is_refused(tmp_path: Path, safe_mode: bool) -> None:
-    model = keras.Sequential([keras.Input((2,)), keras.layers.Lambda(lambda x: x * 2)])
-    model.save(tmp_path / "lambda.keras")
-    refused(tmp_path / "lambda.keras", "lambda", safe_mode=safe_mode)
+def with_a_lambda(k: Any) -> Any:
+    return k.Sequential([k.Input((2,)), k.layers.Lambda(lambda x: 2 * x - 1)])
+
+
+@pytest.mark.filterwarnings("ignore:The (object being serialized includes|config holds) a .?lambda")
+@pytest.mark.parametrize(("writer", "reader"), itertools.product((tf.keras, keras), repeat=2))
+def test_a_lambda_is_refused_or_run_as_one_asks(tmp_path: Path, writer: Any, reader: Any) -> None:
+    model, path = with_a_lambda(writer), tmp_path / "lambda.keras"
+    model.save(path)
+    if reader is tf.keras:
+        refused(path, "holds a lambda, which is Python code")
+    x = np.array([[1.0, -2.0], [0.5, 3.0]], np.float32)
+    read = reader.models.load_model(path, safe_mode=False)
+    np.testing.assert_allclose(read.predict(x, verbose=0), model.predict(x, verbose=0), rtol=1e-5)
+
+
+def test_a_clone_has_the_lambda_itself() -> None:
+    """With all that it can see from where it stands: no code is written or read."""
+    offset = tf.constant(3.0)
+    model = tf.keras.Sequential(
+        [tf.keras.Input((2,)), tf.keras.layers.Lambda(lambda x: x + offset)]
+    )
+    clone = tf.keras.models.clone_model(model)
+    assert clone.layers[0] is not model.layers[0]
+    assert clone(np.zeros((1, 2), np.float32)).numpy().tolist() == [[3.0, 3.0]]
 
 
 def test_loading_runs_nothing_that_a_file_names(file: Path, tmp_path: Path) -> None:
@@ -267,8 +288,10 @@ def test_assets_stay_in_their_folder(file: Path, tmp_path: Path) -> None:
 
 def test_a_failed_save_leaves_the_old_file(file: Path) -> None:
     before = file.read_bytes()
-    model = tf.keras.Sequential([tf.keras.Input((2,)), tf.keras.layers.Lambda(lambda x: x * 2)])
-    with pytest.raises(TypeError, match="lambda"):
+    model = tf.keras.Sequential(
+        [tf.keras.Input((2,)), tf.keras.layers.Lambda(lambda x: x if file else 0)]
+    )
+    with pytest.warns(UserWarning), pytest.raises(TypeError, match="lambda"):
         model.save(file)
     assert file.read_bytes() == before and [p.name for p in file.parent.iterdir()] == [file.name]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -159,8 +160,19 @@ def test_lambda_is_saved_by_the_name_of_its_function() -> None:
     assert config["output_shape"] == (3,) and "mask" not in config
     copy = tf.keras.layers.Lambda.from_config(config)
     np.testing.assert_array_equal(copy(tf.constant(X)).numpy(), X * np.float32(3))
-    with pytest.raises(TypeError, match="lambda"):
-        tf.keras.layers.Lambda(lambda x: x).get_config()
+
+
+def test_a_nameless_function_is_saved_as_its_code() -> None:
+    double = lambda x, by=2: x * by  # noqa: E731
+    ours, theirs = make_both(lambda k: k.layers.Lambda(double, name="d"))
+    with pytest.warns(UserWarning, match="read only with safe_mode=False"):
+        own = ours.get_config()
+    other = theirs.get_config()
+    facts = own["function"]["config"]
+    assert facts.pop("python") == f"{sys.version_info.major}.{sys.version_info.minor}"
+    assert own.keys() == other.keys() and own["function"] == other["function"]
+    with pytest.raises(ValueError, match="safe_mode=False"):
+        tf.keras.layers.Lambda.from_config(own)
 
 
 def test_lambda_has_the_config_of_keras() -> None:

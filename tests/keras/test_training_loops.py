@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -78,6 +79,15 @@ def test_a_run_that_is_taken_up_again_is_the_whole_run() -> None:
 # --- Ctrl-C -----------------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def interrupts() -> Iterator[None]:
+    """Ctrl-C raises KeyboardInterrupt, also where this process was started with the signal ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interrupts")
 def test_an_interrupt_waits_for_the_end_of_the_step() -> None:
     class Interrupted(tf.keras.Sequential):
         steps = 0
@@ -113,6 +123,7 @@ def test_an_interrupt_waits_for_the_end_of_the_step() -> None:
     assert len(model.fit(X, Y, epochs=2, verbose=0).epoch) == 2
 
 
+@pytest.mark.usefixtures("interrupts")
 def test_a_second_interrupt_does_not_wait() -> None:
     class Stuck(tf.keras.Sequential):
         def train_step(self, data: Any) -> dict[str, Any]:

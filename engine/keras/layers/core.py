@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from engine.keras import activations, constraints, initializers, regularizers
+from engine.keras import activations, constraints, initializers, lambdas, regularizers
 from engine.keras.configurable import as_setting
 from engine.keras.input_spec import InputSpec
 from engine.keras.layer import Layer
@@ -379,8 +379,8 @@ class Masking(Layer):
 class Lambda(Layer):
     """A function of tensors as a layer.
 
-    The function is saved by its name alone, so a nameless `lambda` cannot be saved; Keras saves its
-    bytecode, and reads it only with `safe_mode=False`.
+    A function is saved by its name: register it, or hand it over as `custom_objects`. A nameless `lambda` is
+    saved as bytecode, which is read only with `safe_mode=False`, and only by the same version of Python.
 
     Args:
       function: called with the input, and with `training` and `mask` if it has arguments of that name.
@@ -426,14 +426,15 @@ class Lambda(Layer):
         return self.mask(inputs, mask) if callable(self.mask) else self.mask
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make a layer like this one.
-
-        Raises:
-          TypeError: for a nameless function.
-        """
+        """The arguments that make a layer like this one."""
         own = ("function", "output_shape", "mask")
         values = zip(own, (self.function, self._output_shape, self.mask), strict=True)
-        written = {name: serialize_keras_object(value) for name, value in values}
+        written = {
+            name: lambdas.written(value)
+            if lambdas.is_lambda(value)
+            else serialize_keras_object(value)
+            for name, value in values
+        }
         config = {**super().get_config(), **written}
         optional = ("output_shape", "mask")
         return {k: v for k, v in config.items() if k not in optional or v is not None}

@@ -44,7 +44,7 @@ def save_model(
     Raises:
       ValueError: for another ending.
       FileExistsError: when the file is there and `overwrite` is False.
-      TypeError: when a setting cannot be written, such as a lambda.
+      TypeError: when a setting cannot be written.
     """
     path = Path(filepath)
     if path.suffix != ".keras" or zipped is False:
@@ -84,18 +84,18 @@ def load_model(
 ) -> Any:
     """The model in a file `*.keras`, written here or by Keras 3.
 
-    Nothing in the file is run: classes are found by name, among the engine's own, those that were
-    registered, and `custom_objects`.
+    Nothing in the file is run, unless `safe_mode=False`: classes are found by name, among the engine's own,
+    those that were registered, and `custom_objects`.
 
     Args:
       filepath: the file.
       custom_objects: names to classes and functions of one's own that the file mentions.
       compile: whether optimizer, loss and metrics are restored too.
-      safe_mode: refuse lambdas, which are Python code in the file. Differs from Keras: they are refused
-        without it too, with another reason.
+      safe_mode: refuse lambdas, which are Python code in the file. Without it they are read: they find the
+        engine as `tf`, its Keras as `keras`, NumPy as `np`, and `custom_objects`.
 
     Raises:
-      ValueError: for a file that is no model, not whole, of a newer format, or holds a lambda.
+      ValueError: for a file that is no model, not whole, of a newer format, or that holds a lambda.
       TypeError: for a class that is not known.
       FileNotFoundError: when the file is not there.
     """
