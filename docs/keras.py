@@ -118,7 +118,7 @@ def witness_of(space: str, name: str) -> str:
 
 
 def differences(thing: Any) -> str:
-    """What the docstring says about Keras: each of its sentences that names it, but for what it begins with."""
+    """What the docstring says about Keras: its sentences that name it, but for those it begins with."""
     text = inspect.getdoc(thing) or ""
     said = first_line(thing)
     found = []
