@@ -4,8 +4,9 @@
 
 Two fits: y = 2x - 1, whose epochs are one step of a few microseconds, and a network of two layers on 8,192
 rows. The cost of watching is what the curve takes while it runs, against the target of 3%; the picture that
-stays in the notebook is drawn once, at the end, and counted by itself. The comm messages of a widget only exist in a kernel, so the measurement runs in one. Rounds are
-interleaved and the minimum is reported: on a shared machine the rest is other people's work.
+stays in the notebook is drawn once, at the end, and counted by itself. The comm messages of a widget only
+exist in a kernel, so the measurement runs in one. Rounds are interleaved and the minimum is reported: on a
+shared machine the rest is other people's work.
 """
 
 from __future__ import annotations
