@@ -8,6 +8,8 @@ PY := .venv/bin/python
 LAB_ARGS ?=
 PYTEST_ARGS ?=
 ASSIGNMENT ?=
+FROM ?=
+FORM ?=
 BENCH_ARGS ?=
 GPU ?=
 
@@ -22,6 +24,7 @@ export JUPYTER_PREFER_ENV_PATH := 1
 
 PIP := $(PY) -m pip install --quiet
 LAB_READY := .venv/.installed-lab
+CLASS_READY := .venv/.installed-class
 TEST_READY := .venv/.installed-test
 GPU_READY := .venv/.installed-gpu
 READY := $(LAB_READY)
@@ -35,15 +38,15 @@ ROOT_ARGS := $(if $(filter 0,$(shell id -u)),--allow-root)
 # of it again.
 VENV := .venv/.made-in
 ifneq ($(shell test -x $(PY) && cat $(VENV) 2>/dev/null),$(CURDIR))
-.PHONY: $(VENV) $(LAB_READY) $(TEST_READY) $(GPU_READY)
+.PHONY: $(VENV) $(LAB_READY) $(CLASS_READY) $(TEST_READY) $(GPU_READY)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help lab setup test test-all bench lint format doctor release grade lock clean
+.PHONY: help lab setup test test-all bench lint format doctor release collect grade feedback export similarity lock clean
 .DELETE_ON_ERROR:
 
 help:  ## list these commands
-	@awk 'BEGIN { FS = ":.*  ## " } /^[a-z-]+:.*  ## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk 'BEGIN { FS = ":.*  ## " } /^[a-z-]+:.*  ## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 lab: $(READY)  ## learner: set everything up and open the course (GPU=1 adds CuPy)
 	@$(PY) -m course.start_page
@@ -83,8 +86,20 @@ doctor:  ## check this machine and the set-up, and name each fix
 release: $(LAB_READY)  ## instructor: write exercises/ from solutions/
 	@$(PY) -m graders.cli release
 
+collect: $(LAB_READY)  ## instructor: take submissions from FROM=folder-or-zip (ASSIGNMENT=01)
+	@$(PY) -m graders.cli collect $(if $(ASSIGNMENT),--assignment $(ASSIGNMENT)) $(FROM)
+
 grade: $(LAB_READY)  ## instructor: grade, write feedback, export (ASSIGNMENT=01 for one)
 	@$(PY) -m graders.cli grade $(ASSIGNMENT)
+
+feedback: $(LAB_READY)  ## instructor: write the feedback pages again, after grading by hand
+	@$(PY) -m graders.cli feedback $(ASSIGNMENT)
+
+export: $(LAB_READY)  ## instructor: write the grades as CSV (FORM=canvas or moodle, too)
+	@$(PY) -m graders.cli export $(if $(FORM),--form $(FORM))
+
+similarity: $(CLASS_READY)  ## instructor: list answers that are alike, to look at
+	@$(PY) -m graders.cli similarity $(ASSIGNMENT)
 
 COMPILE = $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
     --no-emit-index-url $(if $(filter 1,$(UPGRADE)),--upgrade) pyproject.toml --extra lab
@@ -92,7 +107,8 @@ lock: export UV_CUSTOM_COMPILE_COMMAND := make lock
 lock: $(LAB_READY)  ## write locks/*.txt from pyproject.toml (UPGRADE=1: newest versions)
 	@$(PY) -m uv --version >/dev/null 2>&1 || $(PIP) uv
 	@$(COMPILE) -o locks/lab.txt
-	@$(COMPILE) --extra test -c locks/lab.txt -o locks/test.txt
+	@$(COMPILE) --extra class -c locks/lab.txt -o locks/class.txt
+	@$(COMPILE) --extra class --extra test -c locks/class.txt -o locks/test.txt
 	@$(COMPILE) --extra gpu -c locks/lab.txt -o locks/gpu.txt
 
 clean:  ## remove .venv and caches; keeps your answers, progress and grades
@@ -121,12 +137,17 @@ $(LAB_READY): locks/lab.txt pyproject.toml | $(VENV)
 	@$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 
-# locks/test.txt and locks/gpu.txt hold all of locks/lab.txt, at the same versions.
+# The other locks hold all of locks/lab.txt, and locks/test.txt all of locks/class.txt, at the same versions.
+$(CLASS_READY): locks/class.txt $(LAB_READY)
+	@echo "Installing what compares the answers of a class ..."
+	@$(PIP) --require-hashes -r locks/class.txt
+	@touch $@
+
 $(TEST_READY): locks/test.txt locks/lab.txt pyproject.toml | $(VENV)
 	@echo "Installing what the course and its tests need: 1 to 3 minutes the first time ..."
 	@$(PIP) --require-hashes -r locks/test.txt
 	@$(PIP) --no-deps --no-build-isolation -e .
-	@touch $(LAB_READY) $@
+	@touch $(LAB_READY) $(CLASS_READY) $@
 
 $(GPU_READY): locks/gpu.txt $(LAB_READY)
 	@echo "Installing CuPy and CUDA's libraries, about 2 GB: 2 to 10 minutes the first time ..."

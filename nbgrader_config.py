@@ -52,3 +52,6 @@ c.Execute.timeout = 60
 
 # The kernels of a class write no history, and do not warn about their transport one by one.
 c.Execute.extra_arguments = ["--HistoryManager.hist_file=:memory:", "--log-level=40"]
+
+# What late work costs is said in grading/deadlines.toml: see graders/late.py.
+c.AssignLatePenalties.plugin_class = "graders.late.Policy"

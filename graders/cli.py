@@ -1,4 +1,4 @@
-"""`python -m graders.cli`: release exercises, grade a class, write feedback, export the grades.
+"""`graders`, or `python -m graders.cli`: release, collect, grade, give feedback, export.
 
 Exit codes: 0 all well; 1 something could not be graded or released, and the output says what;
 2 the command cannot run at all.
@@ -6,26 +6,19 @@ Exit codes: 0 all well; 1 something could not be graded or released, and the out
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from graders import commands, late
 from graders import grade as grading
 from graders.course import Course, CourseError
 from graders.release import ReleaseError
 from graders.release import release as make_release
+from graders.terminal import FAILED, UNUSABLE, Assignment, console, fail, progress, say, usable
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
-console = Console()
-FAILED, UNUSABLE = 1, 2
-
-Assignment = Annotated[
-    str | None, typer.Argument(help="An assignment, or the beginning of its name. All of them.")
-]
 
 
 @app.command()
@@ -37,13 +30,13 @@ def release(
     try:
         changes = make_release(Course(), only_check=check, overwrite=overwrite)
     except ReleaseError as error:
-        _fail(str(error), FAILED)
+        fail(str(error), FAILED)
     except CourseError as error:
-        _fail(str(error), UNUSABLE)
+        fail(str(error), UNUSABLE)
     for change in changes:
         console.print(f"{change.what:<8} exercises/{change.path}", highlight=False)
     if check and changes:
-        _fail("exercises/ is not what solutions/ give: run `make release`", FAILED)
+        fail("exercises/ is not what solutions/ give: run `make release`", FAILED)
     count = "as they were" if not changes else f"{len(changes)} of them new, changed or removed"
     console.print(f"Exercises released: {count}.", highlight=False)
 
@@ -55,19 +48,15 @@ def grade(
 ) -> None:
     """Grade grading/submitted/<student>/<assignment>/, write feedback, export the grades."""
     course, todo = _course_and_todo(assignment)
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
-    try:
-        with Progress(*columns, TimeRemainingColumn(), console=console) as progress:
-            bar = progress.add_task("Grading", total=len(todo))
+    with usable(), progress() as bar:
+        line = bar.add_task("Grading", total=len(todo))
 
-            def step(what: str, done: int) -> None:
-                progress.update(bar, completed=done, description=what)
+        def step(what: str, done: int) -> None:
+            bar.update(line, completed=done, description=what)
 
-            grades = grading.grade_class(course, todo, seed, step)
-            step("Graded", len(todo))
-        to = grading.export(course)
-    except CourseError as error:
-        _fail(str(error), UNUSABLE)
+        grades = grading.grade_class(course, todo, seed, step)
+        step("Graded", len(todo))
+        to, _ = commands.export_grades(course)
     for name in dict.fromkeys(each.assignment for each in todo):
         console.print(_table(name, [g for g in grades if g.submission.assignment == name]))
     console.print(f"Grades: {to.relative_to(course.root)}", highlight=False, soft_wrap=True)
@@ -80,7 +69,7 @@ def grade(
         console.print(f"{who}: {each.problem}", style="red", markup=False, soft_wrap=True)
     if failed:
         problems = course.grading / "problems.csv"
-        _fail(
+        fail(
             f"{len(failed)} of {len(grades)} could not be graded, and have 0 points for now: "
             f"{problems.relative_to(course.root)}",
             FAILED,
@@ -91,34 +80,38 @@ def grade(
 def feedback(assignment: Assignment = None) -> None:
     """Write the feedback pages again, for instance after grading by hand in formgrader."""
     course, todo = _course_and_todo(assignment)
-    failed = grading.feedback(course, todo)
+    with usable(), progress() as bar:
+        line = bar.add_task("Feedback", total=len(todo))
+        late.apply(course)
+        failed: dict[grading.Submission, str] = {}
+        for submission in todo:
+            failed |= grading.feedback(course, [submission])
+            bar.advance(line)
+    table = Table(title="Feedback", title_justify="left")
+    for head in ("assignment", "written", "failed"):
+        table.add_column(head, justify="left" if head == "assignment" else "right")
+    for name in dict.fromkeys(each.assignment for each in todo):
+        lost = sum(each.assignment == name for each in failed)
+        written = sum(each.assignment == name for each in todo) - lost
+        table.add_row(name, str(written), str(lost))
+    console.print(table)
     for submission, why in failed.items():
-        console.print(f"{submission.student}, {submission.assignment}: {why}", markup=False)
-    console.print(f"Feedback: {len(todo) - len(failed)} of {len(todo)} written.", highlight=False)
+        say(f"{submission.student}, {submission.assignment}: {why}", "red")
+    say(f"Feedback: {len(todo) - len(failed)} of {len(todo)} written.")
     if failed:
         raise typer.Exit(FAILED)
 
 
-@app.command()
-def export(
-    to: Annotated[Path | None, typer.Option(help="The file. grading/grades.csv.")] = None,
-) -> None:
-    """Write every grade in the gradebook as CSV."""
-    try:
-        written = grading.export(Course(), to)
-    except CourseError as error:
-        _fail(str(error), UNUSABLE)
-    console.print(f"Grades: {written}", highlight=False, soft_wrap=True)
+for command in (commands.collect, commands.late, commands.export, commands.similarity):
+    app.command()(command)
+app.add_typer(commands.manual, name="manual")
 
 
 def _course_and_todo(assignment: str | None) -> tuple[Course, list[grading.Submission]]:
-    try:
+    with usable():
         course = Course()
         name = course.assignment(assignment) if assignment else None
         return course, grading.submissions(course, name)
-    except CourseError as error:
-        _fail(str(error), UNUSABLE)
-        raise AssertionError from error
 
 
 def _table(assignment: str, grades: list[grading.Grade]) -> Table:
@@ -135,11 +128,6 @@ def _table(assignment: str, grades: list[grading.Grade]) -> Table:
         total = "not graded" if each.problem else f"{each.total:g}"
         table.add_row(each.submission.student, *row, total)
     return table
-
-
-def _fail(message: str, code: int) -> None:
-    Console(stderr=True).print(message, style="red", markup=False, highlight=False, soft_wrap=True)
-    raise typer.Exit(code)
 
 
 if __name__ == "__main__":

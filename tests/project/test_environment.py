@@ -17,7 +17,12 @@ from course.doctor import read_lock
 ROOT = Path(__file__).resolve().parents[2]
 # The same package under another name in conda-forge.
 CONDA_NAMES = {"playwright": "playwright-python", "ml-dtypes": "ml_dtypes"}
-LOCKS = {"lab": ["lab"], "test": ["lab", "test"], "gpu": ["lab", "gpu"]}
+LOCKS = {
+    "lab": ["lab"],
+    "class": ["lab", "class"],
+    "test": ["lab", "class", "test"],
+    "gpu": ["lab", "gpu"],
+}
 
 
 def requirements(*extras: str) -> dict[str, SpecifierSet]:
@@ -50,7 +55,7 @@ def test_conda_has_the_same_packages_within_the_same_bounds(conda_packages):
 def test_conda_installs_the_project_from_this_folder(conda):
     assert conda["name"] == "two-x-minus-one"
     assert conda["channels"] == ["conda-forge"]
-    assert {"pip": ["-e ."]} in conda["dependencies"]
+    assert {"pip": ["-e .[class]"]} in conda["dependencies"]
 
 
 def test_conda_has_every_package_the_course_promises(conda_packages):
@@ -96,11 +101,13 @@ def test_every_pin_is_within_the_bounds(name):
             assert bounds.contains(version), f"{package} {version} is outside {bounds}: make lock"
 
 
-@pytest.mark.parametrize("name", ["test", "gpu"])
-def test_a_wider_lock_holds_all_of_the_labs(name):
+@pytest.mark.parametrize(
+    ("name", "narrower"), [("class", "lab"), ("test", "lab"), ("test", "class"), ("gpu", "lab")]
+)
+def test_a_wider_lock_holds_all_of_a_narrower_one(name, narrower):
     # The Makefile relies on it: after locks/test.txt, what make lab needs is installed.
-    lab = set(read_lock(ROOT / "locks" / "lab.txt"))
-    assert lab <= set(read_lock(ROOT / "locks" / f"{name}.txt"))
+    inner = set(read_lock(ROOT / "locks" / f"{narrower}.txt"))
+    assert inner <= set(read_lock(ROOT / "locks" / f"{name}.txt"))
 
 
 def test_lock_reader_reads_each_form():

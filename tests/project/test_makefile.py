@@ -39,7 +39,7 @@ class Folder:
         self.log = path.parent / "log"
         shutil.copy(ROOT / "Makefile", path)
         (path / "locks").mkdir()
-        for lock in ("lab", "test", "gpu"):
+        for lock in ("lab", "class", "test", "gpu"):
             (path / "locks" / f"{lock}.txt").touch()
         (path / "pyproject.toml").touch()
         self.python(PYTHON.format(log=self.log))
@@ -226,6 +226,30 @@ def test_grade_passes_the_assignment_on(folder):
     assert folder.calls()[-1] == "python -m graders.cli release"
 
 
+@pytest.mark.parametrize(
+    ("arguments", "command"),
+    [
+        (["collect", "FROM=all.zip"], "collect all.zip"),
+        (["collect", "FROM=all.zip", "ASSIGNMENT=01"], "collect --assignment 01 all.zip"),
+        (["feedback", "ASSIGNMENT=01"], "feedback 01"),
+        (["export"], "export"),
+        (["export", "FORM=canvas"], "export --form canvas"),
+        (["similarity", "ASSIGNMENT=01"], "similarity 01"),
+    ],
+)
+def test_the_commands_for_a_class_pass_their_arguments_on(folder, arguments, command):
+    assert folder.make(*arguments).returncode == 0
+    assert folder.calls()[-1] == f"python -m graders.cli {command}"
+
+
+def test_similarity_installs_what_it_needs_the_first_time(folder):
+    extra = "--require-hashes -r locks/class.txt"
+    folder.make("similarity")
+    assert installs(folder.calls()) == [LAB, SELF, extra]
+    folder.make("similarity")
+    assert installs(folder.calls()) == []
+
+
 def test_lint_runs_every_checker_and_fails_if_one_does(folder):
     assert folder.make("lint").returncode == 0
     tools = [c.split()[2:4] for c in folder.calls()][-3:]
@@ -245,5 +269,7 @@ def test_clean_keeps_what_the_learner_made(folder):
     folder.make("clean")
     left = sorted(p.name for p in folder.path.rglob("*") if p.is_file())
     made = ["attempts.jsonl", "gradebook.db", "a.ipynb"]
-    assert left == sorted(["Makefile", "pyproject.toml", "lab.txt", "test.txt", "gpu.txt", *made])
+    assert left == sorted(
+        ["Makefile", "pyproject.toml", "lab.txt", "class.txt", "test.txt", "gpu.txt", *made]
+    )
     assert not (folder.path / "course" / "__pycache__").exists()
