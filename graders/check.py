@@ -6,23 +6,31 @@ reads when a submission is graded.
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import math
 import os
 import sys
 import textwrap
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from graders import diagnose, tasks
+from graders.beside import Table, beside, shapes
 from graders.compare import a, differs
-from graders.guard import Ran, run
+from graders.guard import Ran, Stopped, time_limit
+from graders.guard import run as guarded
 from graders.report import Failure, Line, Report
 from graders.show import clean, show
 from graders.tasks.base import Case, Complaint, Draw, Raises, Task
 
 _MISSING = object()
+GRADED_TIMES = 4
+"""How many times as many random inputs a submission is tried on."""
+Runner = Callable[[Callable[..., Any], tuple[Any, ...], float], Ran]
 
 
 @dataclass(frozen=True)
@@ -35,6 +43,15 @@ class Effort:
     total_seconds: float
     graded: bool = False
 
+    @property
+    def shrink_seconds(self) -> float:
+        """How long a smaller failing input is looked for: not while a class waits for its grades."""
+        return 0.0 if self.graded else self.total_seconds / 2
+
+
+class Drawn(Case):
+    """A case whose truth the task's oracle gave: it can give one for a smaller input as well."""
+
 
 def effort_for(task: Task) -> Effort:
     """In the notebook: the same inputs every time, within a second. At submission, where the grade
@@ -42,7 +59,7 @@ def effort_for(task: Task) -> Effort:
     name = zlib.crc32(task.id.encode())
     graded = os.environ.get("GRADERS_SEED")
     if graded:
-        return Effort(zlib.crc32(graded.encode(), name), 4, 5.0, 15.0, graded=True)
+        return Effort(zlib.crc32(graded.encode(), name), GRADED_TIMES, 5.0, 15.0, graded=True)
     return Effort(name, 1, 1.0, 1.0)
 
 
@@ -61,24 +78,32 @@ def check(task_id: str, obj: Any = _MISSING) -> Report:
     report = grade(task, obj, effort_for(task), keep=True)
     if not _shows_html():
         print(report.text())
-    return report
+        return report
+    return replace(report, button=_button(task, obj))
 
 
-def grade(task: Task, obj: Any, effort: Effort | None = None, keep: bool = False) -> Report:
-    """The report for one object. `keep` also records it in the progress store."""
+def grade(
+    task: Task,
+    obj: Any,
+    effort: Effort | None = None,
+    keep: bool = False,
+    run: Runner = guarded,
+) -> Report:
+    """The report for one object. `keep` also records it in the progress store; `run` makes each call, which
+    for a submission is one into a sandbox."""
     effort = effort or effort_for(task)
     if obj is _MISSING:
         report = _not_started(task, f"`{task.name}` is not defined: run the cell that defines it.")
     elif not callable(obj):
         report = _not_started(task, f"`{task.name}` is {a(obj)}, not something to call.")
     else:
-        report = _graded(task, obj, effort)
+        report = _graded(task, obj, effort, run)
     if keep and "NBGRADER_EXECUTION" not in os.environ:
         report = _recorded(report)
     return report
 
 
-def _graded(task: Task, obj: Callable[..., Any], effort: Effort) -> Report:
+def _graded(task: Task, obj: Callable[..., Any], effort: Effort, run: Runner) -> Report:
     devices, device_note = _devices(task)
     outcomes: list[diagnose.Outcome] = []
     lines: list[Line] = []
@@ -88,14 +113,14 @@ def _graded(task: Task, obj: Callable[..., Any], effort: Effort) -> Report:
         for check_ in task.checks:
             label = f"{check_.label} on {device}" if device else check_.label
             tried: list[diagnose.Outcome] = []
-            stopped = any(outcome.ran.timed_out for outcome in outcomes)
+            stopped = any(_ends_it(outcome.ran) for outcome in outcomes)
             draw = Draw(zlib.crc32(check_.label.encode(), effort.seed), effort.times)
             for case in () if stopped else _cases(task, check_, draw):
                 over = time.perf_counter() - began > effort.total_seconds
                 if over and tried:
                     break  # at least one input of every class is tried, however slow the code
-                tried.append(_try(task, obj, check_.label, case, device, effort))
-                if tried[-1].ran.timed_out:
+                tried.append(_try(task, obj, check_.label, case, device, effort, run))
+                if _ends_it(tried[-1].ran):
                     break
             outcomes += tried
             wrong = any(outcome.wrong for outcome in tried)
@@ -109,7 +134,85 @@ def _graded(task: Task, obj: Callable[..., Any], effort: Effort) -> Report:
         notes.append(f"It is slow: after {effort.total_seconds:g} s only one input of each class.")
     if any(outcome.ran.mutated for outcome in outcomes):
         notes.append("It changed the input it was given; whoever called it may still need that.")
-    return _report(task, tuple(outcomes), tuple(lines), notes, effort)
+    changed = dict.fromkeys(what for outcome in outcomes for what in outcome.ran.changed)
+    if changed:
+        notes.append(f"It changed {', '.join(changed)} of the whole program: put back.")
+    likely, first = None, None
+    if any(outcome.wrong for outcome in outcomes):
+        likely = _likely(task, tuple(outcomes), effort)
+        left = effort.total_seconds - (time.perf_counter() - began)
+        first = _smallest(task, obj, tuple(outcomes), likely, effort, left, run)
+    return _report(task, first, likely, tuple(lines), notes, effort)
+
+
+def _ends_it(ran: Ran) -> bool:
+    """Is the rest not worth trying: would every input take as long, or as much memory?"""
+    return ran.timed_out or isinstance(ran.error, MemoryError)
+
+
+def _likely(
+    task: Task, outcomes: tuple[diagnose.Outcome, ...], effort: Effort
+) -> diagnose.Misconception | None:
+    try:
+        with _bounded(effort, 20):
+            seconds = math.inf if effort.graded else effort.total_seconds / 4
+            return diagnose.diagnose(task, outcomes, seconds)
+    except Stopped:  # what was returned cannot be looked at and done with
+        return None
+
+
+def _bounded(effort: Effort, times: int = 1) -> contextlib.AbstractContextManager[None]:
+    """A limit for looking at what the learner's code returned, whose own methods then run. When a
+    submission is graded they do not: values come as plain data."""
+    return contextlib.nullcontext() if effort.graded else time_limit(times * effort.call_seconds)
+
+
+def _smallest(
+    task: Task,
+    obj: Any,
+    outcomes: tuple[diagnose.Outcome, ...],
+    likely: diagnose.Misconception | None,
+    effort: Effort,
+    left: float,
+    run: Runner,
+) -> diagnose.Outcome:
+    """The smallest input that fails in the same way as the smallest drawn one: made smaller where
+    the oracle gives a truth for that, as long as there is time."""
+    first = diagnose.Seen(outcomes).first
+    seconds = min(left, effort.shrink_seconds)
+    if not isinstance(first.case, Drawn) or _ends_it(first.ran) or seconds <= 0.05:
+        return first
+    quick = replace(effort, call_seconds=min(effort.call_seconds, seconds))
+    shows = likely is not None and _shows(likely, first)
+
+    def fails(args: tuple[Any, ...]) -> diagnose.Outcome | None:
+        try:
+            if task.valid is not None and not task.valid(*args):
+                return None
+            assert task.oracle is not None
+            case = Drawn(args, task.oracle(*args))
+        except Exception:  # not an input of this task
+            return None
+        outcome = _try(task, obj, first.label, case, first.device, quick, run)
+        alike = outcome.wrong and type(outcome.ran.error) is type(first.ran.error)
+        if not alike or _ends_it(outcome.ran):
+            return None
+        return outcome if not shows or (likely and _shows(likely, outcome)) else None
+
+    try:
+        from graders.shrink import smallest
+
+        return smallest(first.case.args, fails, seconds, task.valid is not None) or first
+    except ImportError:  # without Hypothesis, the smallest of those that were drawn
+        return first
+
+
+def _shows(misconception: diagnose.Misconception, outcome: diagnose.Outcome) -> bool:
+    """Is the misconception to be seen in this one outcome?"""
+    try:
+        return bool(misconception.when(diagnose.Seen((outcome,))))
+    except Exception:
+        return False
 
 
 def _cases(task: Task, check_: Any, draw: Draw) -> Iterator[Case]:
@@ -118,11 +221,11 @@ def _cases(task: Task, check_: Any, draw: Draw) -> Iterator[Case]:
             yield case
         else:
             assert task.oracle is not None, f"{task.id}: a case without a truth"
-            yield Case(case, task.oracle(*case))
+            yield Drawn(case, task.oracle(*case))
 
 
 def _try(
-    task: Task, obj: Any, label: str, case: Case, device: str, effort: Effort
+    task: Task, obj: Any, label: str, case: Case, device: str, effort: Effort, run: Runner
 ) -> diagnose.Outcome:
     def call(*args: Any) -> Any:
         from graders.devices import placed
@@ -132,7 +235,10 @@ def _try(
 
     ran = run(call, case.args, effort.call_seconds)
     try:
-        wrong = _judged(task, case, ran, effort)
+        with _bounded(effort):
+            wrong = _judged(task, case, ran, effort)
+    except Stopped:
+        wrong = f"{a(ran.value)} that is never done being compared"
     except Exception as error:  # what was returned cannot even be looked at
         wrong = f"{a(ran.value)} that raises {type(error).__name__} when it is compared"
     return diagnose.Outcome(label, case, ran, wrong, device)
@@ -158,7 +264,8 @@ def _judged(task: Task, case: Case, ran: Ran, effort: Effort) -> str | None:
 
 def _report(
     task: Task,
-    outcomes: tuple[diagnose.Outcome, ...],
+    first: diagnose.Outcome | None,
+    likely: diagnose.Misconception | None,
     lines: tuple[Line, ...],
     notes: list[str],
     effort: Effort,
@@ -172,11 +279,12 @@ def _report(
         failed = {line.label.split(" on GPU")[0] for line in lines if line.state != "passed"}
         points -= sum(check_.points for check_ in task.checks if check_.label in failed)
     status = "passed" if right == len(lines) else "partly" if points else "wrong"
-    likely = diagnose.diagnose(task, outcomes)
     where = "on fresh inputs" if effort.graded else "here"
     total = f"{right}/{len(lines)} checks {where}"
     if not effort.graded:
-        total += "; at submission the same task runs on fresh inputs"
+        tried, more = sum(line.tried for line in lines), _at_submission(task)
+        total += f", on {tried} input{'s' * (tried != 1)}"
+        total += f"; at submission the same task runs on fresh inputs, {more} of them"
     return Report(
         task=task.id,
         name=task.name,
@@ -185,7 +293,7 @@ def _report(
         points=points,
         max_points=task.points,
         lines=lines,
-        failure=_failure(task, outcomes) if status != "passed" else None,
+        failure=_failure(task, first, effort) if first else None,
         likely=likely.says if likely else "",
         key=likely.key if likely else "",
         total=f"{total}.",
@@ -193,9 +301,15 @@ def _report(
     )
 
 
-def _failure(task: Task, outcomes: tuple[diagnose.Outcome, ...]) -> Failure:
-    first = diagnose.Seen(outcomes).first
-    error, expected = first.ran.error, show(first.case.expected)
+@functools.cache
+def _at_submission(task: Task) -> int:
+    """On how many inputs the task is tried when it is submitted."""
+    draw = Draw(0, GRADED_TIMES)
+    return sum(sum(1 for _ in check_.cases(draw)) for check_ in task.checks)
+
+
+def _failure(task: Task, first: diagnose.Outcome, effort: Effort) -> Failure:
+    error, expected, compared = first.ran.error, show(first.case.expected), None
     if first.ran.timed_out:
         got = "nothing: it was stopped"
     elif isinstance(error, Complaint):
@@ -203,17 +317,28 @@ def _failure(task: Task, outcomes: tuple[diagnose.Outcome, ...]) -> Failure:
     elif error is not None:
         got = show_error(error)
     else:
-        got = show(first.ran.value)
+        try:
+            with _bounded(effort):
+                got = show(first.ran.value)
+                find = shapes if task.answer_is_shape else beside
+                more = () if task.answer_is_shape else (task.tolerance,)
+                compared = find(first.case.expected, first.ran.value, *more)
+        except Stopped:
+            got = f"{a(first.ran.value)} that is never done being shown"
+        except Exception:  # whatever it is, it is not to be laid beside anything
+            compared = None
     said = (got, f"{expected} is expected", f"it raised {type(error).__name__}")
+    what = "" if first.wrong in said or isinstance(compared, Table) else f"{first.wrong}."
     return Failure(
         label=first.label,
         input=shown_input(task, first.case),
         expected=expected,
         got=got,
-        what="" if first.wrong in said else f"{first.wrong}.",
+        what=what,
         line=first.ran.line,
         printed=first.ran.printed,
         device=first.device,
+        compared=compared,
     )
 
 
@@ -254,8 +379,6 @@ def _not_started(task: Task, note: str) -> Report:
 
 
 def _recorded(report: Report) -> Report:
-    from dataclasses import replace
-
     from graders import store
 
     try:
@@ -280,3 +403,14 @@ def _shows_html() -> bool:
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython else None
     return shell is not None and hasattr(shell, "kernel")
+
+
+def _button(task: Task, obj: Any) -> str:
+    """The button under a report that checks again, while the kernel lives."""
+    if "NBGRADER_EXECUTION" in os.environ:
+        return ""
+    try:
+        from course.lab.check_button import button
+    except ImportError:  # the checks work without the lessons' widgets
+        return ""
+    return button(task, None if obj is _MISSING else obj)

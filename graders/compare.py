@@ -93,23 +93,31 @@ def _arrays(expected: np.ndarray, got: Any, tolerance: float) -> str | None:
         return f"shape {expected.shape} is expected, not {array.shape}"
     if array.dtype != expected.dtype:
         return f"dtype {expected.dtype} is expected, not {array.dtype}"
-    if expected.dtype.kind not in "fcV":
-        wrong = array != expected
-    else:
-        tolerance = COARSE.get(expected.dtype.name, tolerance)
-        wide, other = expected.astype(np.float64), array.astype(np.float64)
-        wrong = ~np.isclose(other, wide, rtol=tolerance, atol=tolerance, equal_nan=True)
+    wrong = unequal(expected, array, tolerance)
     if not wrong.any():
         return None
     return _worst(expected, array, wrong)
 
 
-def _worst(expected: np.ndarray, array: np.ndarray, wrong: np.ndarray) -> str:
-    """The element that is furthest off; one that is not a number counts as furthest."""
+def unequal(expected: np.ndarray, array: np.ndarray, tolerance: float) -> np.ndarray:
+    """Which elements of two arrays of one shape and dtype differ by more than the tolerance."""
+    if expected.dtype.kind not in "fcV":
+        return array != expected
+    tolerance = COARSE.get(expected.dtype.name, tolerance)
+    wide, other = expected.astype(np.float64), array.astype(np.float64)
+    return ~np.isclose(other, wide, rtol=tolerance, atol=tolerance, equal_nan=True)
+
+
+def furthest(expected: np.ndarray, array: np.ndarray, wrong: np.ndarray) -> tuple[int, ...]:
+    """The wrong element that is furthest off; one that is not a number counts as furthest."""
     with np.errstate(all="ignore"):
         off = np.abs(array.astype(np.float64) - expected.astype(np.float64))
     off = np.where(wrong, np.nan_to_num(off, nan=np.inf, posinf=np.inf), -1.0)
-    place = np.unravel_index(int(off.argmax()), off.shape)
+    return tuple(int(i) for i in np.unravel_index(int(off.argmax()), off.shape))
+
+
+def _worst(expected: np.ndarray, array: np.ndarray, wrong: np.ndarray) -> str:
+    place = furthest(expected, array, wrong)
     where = "the value" if not place else f"the worst element, [{', '.join(map(str, place))}],"
     right, given = show(expected[place]), show(array[place])
     return f"{where} is {given}, expected {right}; {int(wrong.sum())} of {wrong.size} are wrong"

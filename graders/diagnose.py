@@ -6,6 +6,8 @@ are reversed" is right when reversing the axes gives exactly what was got.
 
 from __future__ import annotations
 
+import math
+import time
 import types
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -37,6 +39,8 @@ class Seen:
     outcomes: tuple[Outcome, ...]
     up_to_first: bool = False
     """Need a model explain only the classes up to the first that fails, and not all of them?"""
+    until: float = math.inf
+    """When, by `time.perf_counter`, a model that has explained all it was asked is believed."""
 
     @property
     def wrong(self) -> list[Outcome]:
@@ -69,10 +73,12 @@ def _explains(model: Callable[..., Any], seen: Seen) -> bool:
     if seen.up_to_first:
         labels = labels[: labels.index(seen.first.label) + 1]
     explained = False
-    for outcome in seen.outcomes:
+    for outcome in sorted(seen.outcomes, key=lambda outcome: weight(outcome.case.args)):
+        if explained and time.perf_counter() > seen.until:
+            break
         if outcome.label not in labels or isinstance(outcome.case.expected, Raises):
             continue
-        said = run(model, outcome.case.args, seconds=1.0)
+        said = run(model, outcome.case.args, seconds=10.0)  # the course's own code: it ends
         if said.error is not None or outcome.ran.error is not None:
             if said.error is None or outcome.ran.error is None:
                 return False
@@ -138,6 +144,12 @@ GENERAL = (
     ),
     ENDLESS,
     Misconception(
+        "memory",
+        "It asks for far more memory than the task needs. How large is what it builds, and does "
+        "a list grow at every turn?",
+        raised(MemoryError),
+    ),
+    Misconception(
         "generator",
         "It is a generator: with `yield`, a call only prepares the work. Use `return`.",
         returned(lambda value, *args: isinstance(value, types.GeneratorType)),
@@ -160,17 +172,21 @@ GENERAL = (
 """Tried after a task's own misconceptions."""
 
 
-def diagnose(task: Task, outcomes: tuple[Outcome, ...]) -> Misconception | None:
+def diagnose(
+    task: Task, outcomes: tuple[Outcome, ...], seconds: float = math.inf
+) -> Misconception | None:
     """The misconception that fits best: a model that explains every answer, or else the first one
-    whose test holds, the task's own before the general ones."""
-    seen = Seen(outcomes)
+    whose test holds, the task's own before the general ones. After that many seconds a model that
+    explains the smallest wrong answers is believed about the others."""
+    until = time.perf_counter() + seconds
+    seen = Seen(outcomes, until=until)
     if not seen.wrong:
         return None
     if seen.first.ran.timed_out:
         return ENDLESS
     models = [m for m in task.misconceptions if getattr(m.when, "is_model", False)]
     attempts = [(misconception, seen) for misconception in models]
-    near = Seen(outcomes, up_to_first=True)
+    near = Seen(outcomes, up_to_first=True, until=until)
     attempts += [(misconception, near) for misconception in (*task.misconceptions, *GENERAL)]
     for misconception, evidence in attempts:
         try:

@@ -10,6 +10,8 @@ import textwrap
 from dataclasses import dataclass
 from html import escape
 
+from graders.beside import Shapes, Table
+from graders.pictures import picture
 from graders.style import CSS
 
 WIDTH = 88
@@ -45,6 +47,8 @@ class Failure:
     line: str = ""
     printed: str = ""
     device: str = ""
+    compared: Table | Shapes | None = None
+    """Where the two differ, when both are arrays or shapes."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -64,6 +68,8 @@ class Report:
     """Which misconception `likely` is; for tests and for counting, not shown."""
     total: str = ""
     notes: tuple[str, ...] = ()
+    button: str = ""
+    """The live button that checks again, as HTML; "" where there is no kernel to answer it."""
 
     def __repr__(self) -> str:
         return f"{self.points:g}"
@@ -98,7 +104,13 @@ class Report:
         device = f" on {failure.device}" if failure.device else ""
         rows = [f"the smallest failing input{device}, of {failure.label}:"]
         rows += textwrap.indent(failure.input, "    ").split("\n")
-        rows += _beside("expected", failure.expected, "got", failure.got)
+        compared = failure.compared
+        if isinstance(compared, Table):
+            rows += _table_text(compared)
+        else:
+            rows += _beside("expected", failure.expected, "got", failure.got)
+        if isinstance(compared, Shapes):
+            rows += _row("shapes", compared.says)
         for head, text in (("so", failure.what), ("where", failure.line)):
             rows += _row(head, text) if text else []
         if failure.printed:
@@ -128,7 +140,7 @@ class Report:
         if self.next:
             parts.append(f"<p><strong>Next.</strong> {_code(self.next)}</p>")
         small = "<br>".join(escape(note) for note in (self.total, *self.notes) if note)
-        parts.append(f'<p class="tx-small">{small}</p></div>')
+        parts.append(f'<p class="tx-small">{small}</p>{self.button}</div>')
         return "".join(parts)
 
     @staticmethod
@@ -137,10 +149,18 @@ class Report:
         rows = [
             f"<p>The smallest failing input{device}, of <em>{_prose(failure.label)}</em>:</p>",
             f"<pre>{escape(failure.input)}</pre>",
-            "<table><thead><tr><th>expected</th><th>got</th></tr></thead><tbody><tr>"
-            f"<td><pre>{escape(failure.expected)}</pre></td>"
-            f"<td><pre>{escape(failure.got)}</pre></td></tr></tbody></table>",
         ]
+        compared = failure.compared
+        if isinstance(compared, Table):
+            rows.append(_table_html(compared))
+        else:
+            rows.append(
+                "<table><thead><tr><th>expected</th><th>got</th></tr></thead><tbody><tr>"
+                f"<td><pre>{escape(failure.expected)}</pre></td>"
+                f"<td><pre>{escape(failure.got)}</pre></td></tr></tbody></table>"
+            )
+        if isinstance(compared, Shapes):
+            rows.append(picture(compared))
         if failure.what:
             rows.append(f'<p class="tx-what">{escape(failure.what)}</p>')
         if failure.line:
@@ -173,6 +193,64 @@ def _beside(left_head: str, left: str, right_head: str, right: str) -> list[str]
     for column in columns:
         column += [""] * (height - len(column))
     return [f"    {a:<{wide[0]}}    {b}".rstrip() for a, b in zip(*columns, strict=True)]
+
+
+WORST, WRONG = "▶", "✗"
+"""The signs of the worst element, and of others that are wrong, in HTML."""
+
+
+def _table_text(table: Table) -> list[str]:
+    """Both arrays as columns of numbers; >this< is the worst element, *these* are wrong too."""
+
+    def lines(cells: tuple[tuple[str, ...], ...], marked: bool) -> str:
+        texts = []
+        for i, row in enumerate(cells):
+            around = [
+                ("> <" if (i, j) == table.worst else "* *" if (i, j) in table.wrong else "   ")
+                if marked
+                else "   "
+                for j in range(len(row))
+            ]
+            texts.append([f"{a[0]}{cell}{a[2]}" for a, cell in zip(around, row, strict=True)])
+        wide = [max(map(len, column)) for column in zip(*texts, strict=True)]
+        return "\n".join(
+            "".join(f"{cell:>{width}}" for cell, width in zip(row, wide, strict=True)).rstrip()
+            for row in texts
+        )
+
+    marks = "> < marks the worst element" + (
+        ", * * the others that are wrong" if len(table.wrong) > 1 else ""
+    )
+    return [
+        *_beside("expected", lines(table.expected, False), "got", lines(table.got, True)),
+        *_row("", f"{table.kind}; {marks}"),
+        *_row("so", table.says),
+    ]
+
+
+def _table_html(table: Table) -> str:
+    def grid(name: str, cells: tuple[tuple[str, ...], ...], marked: bool) -> str:
+        rows = []
+        for i, row in enumerate(cells):
+            texts = []
+            for j, cell in enumerate(row):
+                at = (i, j)
+                if marked and at == table.worst:
+                    texts.append(f'<td class="tx-worst">{WORST} {escape(cell)}</td>')
+                elif marked and at in table.wrong:
+                    texts.append(f'<td class="tx-off">{WRONG} {escape(cell)}</td>')
+                else:
+                    texts.append(f"<td>{escape(cell)}</td>")
+            rows.append(f"<tr>{''.join(texts)}</tr>")
+        return f'<table class="tx-grid"><caption>{name}</caption><tbody>{"".join(rows)}</tbody></table>'
+
+    others = f", {WRONG} the others that are wrong" if len(table.wrong) > 1 else ""
+    return (
+        f'<div class="tx-beside">{grid("expected", table.expected, False)}'
+        f"{grid('got', table.got, True)}</div>"
+        f'<p class="tx-small">{escape(table.kind)}; {WORST} marks the worst element{others}</p>'
+        f"<p>{escape(table.says[:1].upper() + table.says[1:])}</p>"
+    )
 
 
 def _code(text: str) -> str:

@@ -51,4 +51,36 @@ CSS = """
 .tx-report.tx-report.tx-report th { color: var(--tx-soft); font-weight: 600; }
 .tx-report.tx-report.tx-report .tx-likely { border-left: 3px solid var(--tx-mark); padding-left: 10px; }
 .tx-report.tx-report.tx-report .tx-small { color: var(--tx-soft); font-size: 12px; }
+.tx-report.tx-report.tx-report .tx-beside {
+  display: flex; flex-wrap: wrap; gap: 4px 28px; margin: 6px 0;
+}
+.tx-report.tx-report.tx-report .tx-grid { table-layout: auto; width: auto; margin: 0; }
+.tx-report.tx-report.tx-report .tx-grid caption {
+  caption-side: top; color: var(--tx-soft); font-weight: 600; padding: 0; text-align: left;
+}
+.tx-report.tx-report.tx-report .tx-grid td {
+  background: var(--tx-inset); border: 2px solid var(--tx-paper); padding: 2px 8px;
+  text-align: right;
+  font-family: var(--jp-code-font-family, ui-monospace, monospace); font-size: 13px; white-space: nowrap;
+}
+.tx-report.tx-report.tx-report .tx-grid td.tx-off { border-bottom: 2px dashed var(--tx-mark); }
+.tx-report.tx-report.tx-report .tx-grid td.tx-worst {
+  border: 2px solid var(--tx-mark); font-weight: 700;
+}
+.tx-report.tx-report.tx-report .tx-shapes { margin: 6px 0; }
+.tx-report.tx-report.tx-report .tx-shapes > div { display: flex; flex-wrap: wrap; gap: 6px 36px; }
+.tx-report.tx-report.tx-report .tx-shapes figcaption { margin-top: 2px; }
+.tx-report.tx-report.tx-report .tx-shapes svg { display: block; margin-top: 4px; overflow: visible; }
+.tx-report .tx-shapes svg rect { fill: var(--tx-inset); stroke: var(--tx-soft); }
+.tx-report .tx-shapes svg rect.tx-frame { fill: none; stroke: var(--tx-text); }
+.tx-report .tx-shapes svg text { fill: var(--tx-text); font-size: 12px; }
+.tx-report.tx-report.tx-report .tx-again {
+  margin: 2px 0 4px; padding: 3px 14px; font: inherit; cursor: pointer;
+  background: var(--tx-inset); color: var(--tx-text); border: 1px solid var(--tx-soft); border-radius: 4px;
+}
+.tx-report.tx-report.tx-report .tx-again:focus-visible {
+  outline: 2px solid var(--tx-text); outline-offset: 2px;
+}
+.tx-report.tx-report.tx-report .tx-again:disabled { cursor: progress; opacity: 0.6; }
+.tx-report.tx-report.tx-report .tx-again[hidden] { display: none; }
 """

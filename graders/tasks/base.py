@@ -139,6 +139,11 @@ class Task:
     tolerance: float = 1e-5
     tensors: bool = False
     """True: arrays among the arguments arrive as tensors, on every device there is."""
+    valid: Callable[..., bool] | None = None
+    """Whether arguments are some that the task could have drawn. A failing input is made smaller only
+    as far as this holds; without it, arrays keep their ranks, and the oracle has to give a truth."""
+    answer_is_shape: bool = False
+    """True: the answer is the shape of something, and a wrong one is drawn beside the right one."""
 
     def __post_init__(self) -> None:
         own = sum(check.points for check in self.checks)

@@ -14,6 +14,7 @@ import pytest
 import engine as tf
 from graders import check, hint, store, tasks
 from graders.check import Effort, grade
+from graders.tasks.base import Draw
 
 RANK, SIZE, MSE = "01.rank.rank_of", "01.rank.size_of", "09.keras.mse"
 GOOD = {RANK: np.ndim, SIZE: lambda shape: int(np.prod(shape))}
@@ -27,7 +28,12 @@ def test_a_right_answer_is_told_so_with_the_honest_total(capsys):
     report = check(RANK, np.ndim)
     assert (repr(report), report.status) == ("2", "passed")
     said = text(capsys)
-    assert "4/4 checks here; at submission the same task runs on fresh inputs." in said
+    inputs = {times: sum(len(list(each.cases(Draw(0, times)))) for each in tasks.find(RANK).checks)
+              for times in (1, 4)}  # fmt: skip
+    assert (
+        f"4/4 checks here, on {inputs[1]} inputs; at submission the same task runs on fresh inputs, "
+        f"{inputs[4]} of them." in " ".join(said.split())
+    )
     assert "passed, 2 of 2 points" in said and "hint(" not in said
 
 
@@ -63,7 +69,7 @@ def test_the_worst_element_of_an_array_is_named():
         return result
 
     report = check("09.keras.dense_forward", off)
-    assert "the worst element, [0, 0], is 24.0, expected 19.0; 1 of 1 are wrong" in report.text()
+    assert "the worst element, [0, 0], is 5.0, expected 0.0; 1 of 1 are wrong" in report.text()
 
 
 def test_another_dtype_and_another_shape_are_named():
@@ -71,6 +77,7 @@ def test_another_dtype_and_another_shape_are_named():
     assert "dtype float32 is expected, not float64" in report.text()
     report = check("09.keras.dense_forward", lambda x, w, b: (x @ w + b)[..., None])
     assert "shape (1, 1) is expected, not (1, 1, 1)" in report.text()
+    assert "1 sheet of 1 row of 1. The rank is 3, not 2." in " ".join(report.text().split())
 
 
 def test_an_exception_shows_the_learners_own_line(tmp_path):
