@@ -5,7 +5,10 @@ grade. The folder `instructor` is a second import root with wrong answers; it is
 package, and a learner's kernel never has it on its path.
 """
 
+from graders import absent
 from graders.check import check
 from graders.hints import hint
 
 __all__ = ["check", "hint"]
+
+absent.explain()
