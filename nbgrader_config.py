@@ -17,7 +17,9 @@ course.course_id = "two-x-minus-one"
 course.root = str(root)  # absolute, so that a server started in another folder finds the course
 course.source_directory = "solutions"
 course.release_directory = "exercises"
-course.submitted_directory = "grading/submitted"
+# Not where submissions are handed in (that is grading/submitted): the clean notebooks that
+# graders/intake.py makes of them. Neither nbgrader nor formgrader opens a learner's own file.
+course.submitted_directory = "grading/intake"
 course.autograded_directory = "grading/autograded"
 course.feedback_directory = "grading/feedback"
 course.solution_directory = "grading/solution"
@@ -35,12 +37,15 @@ course.ignore = ["*"]
 # A blank answer raises: the check reads that as "not started yet".
 c.ClearSolutions.code_stub = {"python": "# YOUR CODE HERE\nraise NotImplementedError()"}
 
-# nbgrader's own five steps, but for the second: see graders/preprocess.py.
-c.Autograde.sanitize_preprocessors = [
-    "nbgrader.preprocessors.ClearOutput",
-    "graders.preprocess.DropDoubles",
-    "nbgrader.preprocessors.OverwriteKernelspec",
-    "nbgrader.preprocessors.OverwriteCells",
+# nbgrader's own steps, and one more after the second: see graders/preprocess.py.
+c.Autograde.autograde_preprocessors = [
+    "nbgrader.preprocessors.Execute",
+    "graders.preprocess.HarmlessOutput",
+    "nbgrader.preprocessors.IgnorePattern",
+    "nbconvert.preprocessors.ClearMetadataPreprocessor",
+    "nbgrader.preprocessors.LimitOutput",
+    "nbgrader.preprocessors.SaveAutoGrades",
+    "nbgrader.preprocessors.AssignLatePenalties",
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
 
@@ -55,3 +60,10 @@ c.Execute.extra_arguments = ["--HistoryManager.hist_file=:memory:", "--log-level
 
 # What late work costs is said in grading/deadlines.toml: see graders/late.py.
 c.AssignLatePenalties.plugin_class = "graders.late.Policy"
+
+# Feedback shows the report of each check, and nothing else that a cell put out: see graders/feedback.py.
+c.GenerateFeedback.preprocessors = [
+    "nbgrader.preprocessors.GetGrades",
+    "graders.feedback.ReportsOnly",
+    "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
+]

@@ -17,18 +17,22 @@ from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
 from traitlets.config import Config
 from traitlets.config.loader import PyFileConfigLoader
+from traitlets.utils.importstring import import_item
 
 from graders.store import project_root
 
 CONFIG = "nbgrader_config.py"
-SANITIZE = ["ClearOutput", "DropDoubles", "OverwriteKernelspec", "OverwriteCells",
+SANITIZE = ["ClearOutput", "DeduplicateIds", "OverwriteKernelspec", "OverwriteCells",
             "CheckCellMetadata"]  # fmt: skip
-AUTOGRADE = ["Execute", "IgnorePattern", "ClearMetadataPreprocessor", "LimitOutput",
-             "SaveAutoGrades", "AssignLatePenalties", "CheckCellMetadata"]  # fmt: skip
+AUTOGRADE = ["Execute", "HarmlessOutput", "IgnorePattern", "ClearMetadataPreprocessor",
+             "LimitOutput", "SaveAutoGrades", "AssignLatePenalties",
+             "CheckCellMetadata"]  # fmt: skip
+SUBMITTED = "grading/submitted"
+"""Where submissions are handed in. nbgrader never sees it: it reads what graders/intake.py made."""
 FOLDERS = {
     "source_directory": "solutions",
     "release_directory": "exercises",
-    "submitted_directory": "grading/submitted",
+    "submitted_directory": "grading/intake",
     "autograded_directory": "grading/autograded",
     "feedback_directory": "grading/feedback",
 }
@@ -62,8 +66,14 @@ class Course:
         return self.root / "grading"
 
     def folder(self, step: str) -> Path:
-        """The folder of one of nbgrader's steps: "source", "release", "submitted", ..."""
-        return self.root / getattr(self.directory, f"{step}_directory")
+        """The folder of one step: "source", "release", "submitted", "intake", "autograded", ...
+
+        "submitted" is what learners handed in, as it came. nbgrader takes "intake" for that.
+        """
+        if step == "submitted":
+            return self.root / SUBMITTED
+        name = "submitted" if step == "intake" else step
+        return self.root / getattr(self.directory, f"{name}_directory")
 
     def assignments(self) -> list[str]:
         """The names of the assignments, in order."""
@@ -93,7 +103,8 @@ class Course:
             "Autograde.sanitize_preprocessors": (_names(converter.sanitize_preprocessors), SANITIZE),
             "Autograde.autograde_preprocessors": (
                 _names(converter.autograde_preprocessors), AUTOGRADE),
-            "Execute": (preprocessors.Execute in converter.autograde_preprocessors, True),
+            "Execute": (
+                preprocessors.Execute in map(_class, converter.autograde_preprocessors), True),
         }  # fmt: skip
         for name, folder in FOLDERS.items():
             checks[f"CourseDirectory.{name}"] = (getattr(self.directory, name), folder)
@@ -115,5 +126,10 @@ def _find_tools() -> None:
         os.environ["PATH"] = os.pathsep.join([tools, path])
 
 
-def _names(classes: list[Any]) -> list[str]:
-    return [each.rpartition(".")[2] if isinstance(each, str) else each.__name__ for each in classes]
+def _class(step: Any) -> Any:
+    """nbgrader's steps are classes or their names."""
+    return import_item(step) if isinstance(step, str) else step
+
+
+def _names(steps: list[Any]) -> list[str]:
+    return [_class(step).__name__ for step in steps]

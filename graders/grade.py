@@ -2,6 +2,7 @@
 
 nbgrader stays the gradebook. This only sees to it that every submission is graded on its own, so
 that one broken notebook costs nobody else anything, and that what went wrong is written down.
+nbgrader gets to see what graders/intake.py lets through; read that first.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from nbgrader.plugins import CsvExportPlugin
 from sqlalchemy.exc import SAWarning
 
 from graders.course import Course, CourseError
+from graders.intake import Gate, check_name, gradebook_name
+from graders.rebuild import Refused, one_line
 from graders.release import reason
 
 
@@ -42,6 +45,8 @@ class Grade:
     points: dict[str, tuple[float, float]]
     """For every task, by the name of what is written: the points, and the most there are."""
     problem: str = ""
+    notes: tuple[str, ...] = ()
+    """What was changed or left out of what was handed in, so that it could be graded."""
 
     @property
     def total(self) -> float:
@@ -53,14 +58,17 @@ class Grade:
 
 
 def submissions(course: Course, assignment: str | None = None) -> list[Submission]:
-    """Every folder grading/submitted/<student>/<assignment>/, or those of one assignment."""
+    """Everything called grading/submitted/<student>/<assignment>, or those of one assignment.
+
+    A link or a file of that name is one of them: the gate says why it cannot be graded.
+    """
     known = set(course.assignments())
     wanted = {assignment} if assignment else known
     submitted = course.folder("submitted")
     found = [
         Submission(folder.parent.name, folder.name)
         for folder in sorted(submitted.glob("*/*"))
-        if folder.is_dir() and folder.name in wanted
+        if folder.name in wanted
     ]
     if not found:
         where = submitted.relative_to(course.root)
@@ -72,14 +80,13 @@ def submissions(course: Course, assignment: str | None = None) -> list[Submissio
 
 
 def strangers(course: Course) -> list[str]:
-    """Folders among the submissions that no assignment is named after: they are not graded."""
+    """What else lies among the submissions, and is not graded: folders that no assignment is named
+    after, and files beside the students' folders."""
     known = course.assignments()
     submitted = course.folder("submitted")
-    return [
-        str(path.relative_to(course.root))
-        for path in sorted(submitted.glob("*/*"))
-        if path.name not in known
-    ]
+    found = [path for path in submitted.glob("*/*") if path.name not in known]
+    found += [path for path in submitted.glob("[!.]*") if not path.is_dir()]
+    return [one_line(str(path.relative_to(course.root)), 200) for path in sorted(found)]
 
 
 def grade_class(
@@ -106,10 +113,16 @@ def grade_class(
         for name in sorted({each.assignment for each in todo}):
             step(f"the solution of {name}", 0)
             problems[name] = _registered(course, name) or unsolved(course, name)
+        gate = Gate(course)
         for submission in todo:
-            step(f"{submission.student}, {submission.assignment}", len(grades))
-            problem = problems[submission.assignment] or _autograded(course, submission)
-            grades.append(_result(course, submission, problem))
+            student, name = submission.student, submission.assignment
+            step(f"{one_line(student)}, {name}", len(grades))
+            if problems[name]:
+                grades.append(_result(course, submission, problems[name]))
+                continue
+            taken = gate.take_in(student, name)
+            problem = taken.problem or _autograded(course, submission)
+            grades.append(_result(course, submission, problem, taken.notes))
     _write_problems(course, grades)
     return grades
 
@@ -153,46 +166,29 @@ def unsolved(course: Course, assignment: str) -> str:
 
 
 def _autograded(course: Course, submission: Submission) -> str:
-    """Run nbgrader on one submission; returns why it failed, or ""."""
-    missing = _missing_notebooks(course, submission)
-    if missing:
-        return missing
-    if set(submission.student) & set("*?["):
-        return (
-            "the student's folder has one of * ? [ in its name, which nbgrader takes for a pattern"
-        )
+    """Run nbgrader on one submission that was taken in; returns why it failed, or ""."""
     student = submission.student
     try:
         for part in (course.api.autograde, course.api.generate_feedback):
             result = part(submission.assignment, student, force=True)
             if not result["success"]:
-                return reason(result)
+                return one_line(reason(result), 300)
     except Exception as error:  # whatever one notebook does, the class goes on
-        return f"{type(error).__name__}: {error}"
+        return one_line(f"{type(error).__name__}: {error}", 300)
     return ""
 
 
-def _missing_notebooks(course: Course, submission: Submission) -> str:
-    """nbgrader passes over a notebook with another name: "rank-and-shape (1).ipynb" is none."""
-    folder = course.folder("submitted") / submission.student / submission.assignment
-    wanted = {
-        file.name for file in (course.folder("source") / submission.assignment).glob("*.ipynb")
-    }
-    given = {file.name for file in folder.iterdir()}
-    if wanted <= given:
-        return ""
-    holds = ", ".join(sorted(given)) or "nothing"
-    return f"{', '.join(sorted(wanted - given))} is not there; the folder holds {holds}"
-
-
-def _result(course: Course, submission: Submission, problem: str) -> Grade:
+def _result(
+    course: Course, submission: Submission, problem: str, notes: tuple[str, ...] = ()
+) -> Grade:
     """The points from the gradebook; all 0, and marked for a person to look at, when it failed."""
+    student = gradebook_name(submission.student)
     with _gradebook(course) as gradebook:
         try:
-            gradebook.update_or_create_student(submission.student)
-            found = gradebook.update_or_create_submission(submission.assignment, submission.student)
+            gradebook.update_or_create_student(student)
+            found = gradebook.update_or_create_submission(submission.assignment, student)
         except MissingEntry:  # the assignment itself could not be registered
-            return Grade(submission, {}, problem)
+            return Grade(submission, {}, problem, notes)
         points = {}
         for notebook in found.notebooks:
             for grade in notebook.grades:
@@ -201,29 +197,37 @@ def _result(course: Course, submission: Submission, problem: str) -> Grade:
                 name = grade.name.removeprefix("check-").replace("-", "_")
                 points[name] = (grade.score, grade.max_score)
         gradebook.db.commit()
-    return Grade(submission, points, problem)
+    return Grade(submission, points, problem, notes)
 
 
 def _write_problems(course: Course, grades: list[Grade]) -> None:
-    """grading/problems.csv: what could not be graded in this run, and why."""
-    file = course.grading / "problems.csv"
-    file.unlink(missing_ok=True)
-    rows = [
-        (grade.submission.student, grade.submission.assignment, grade.problem)
-        for grade in grades
-        if grade.problem
-    ]
-    if rows:
-        _append(file, ("student", "assignment", "problem"), rows)
+    """grading/problems.csv: what could not be graded in this run, and why; grading/notes.csv: what
+    was changed so that the rest could be."""
+    problems = [(grade, grade.problem) for grade in grades if grade.problem]
+    notes = [(grade, note) for grade in grades for note in grade.notes]
+    for kind, found in (("problem", problems), ("note", notes)):
+        file = course.grading / f"{kind}s.csv"
+        file.unlink(missing_ok=True)
+        rows = [
+            (gradebook_name(grade.submission.student), grade.submission.assignment, text)
+            for grade, text in found
+        ]
+        if rows:
+            _append(file, ("student", "assignment", kind), rows)
 
 
 def feedback(course: Course, todo: list[Submission]) -> dict[Submission, str]:
     """Write the feedback again, for what is graded; returns what failed, and why."""
     failed = {}
     for submission in todo:
+        try:
+            check_name(submission.student)
+        except Refused as refused:
+            failed[submission] = str(refused)
+            continue
         result = course.api.generate_feedback(submission.assignment, submission.student, force=True)
         if not result["success"]:
-            failed[submission] = reason(result)
+            failed[submission] = one_line(reason(result), 300)
     return failed
 
 

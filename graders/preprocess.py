@@ -1,23 +1,84 @@
-"""Steps of nbgrader's autograding that this course replaces; nbgrader_config.py names them."""
+"""A step that this course adds to nbgrader's autograding; nbgrader_config.py names it.
+
+A learner's code runs there, and what it shows is shown again in the instructor's browser, by
+formgrader and in the feedback. Text and PNG images are harmless; everything else could run.
+"""
 
 from __future__ import annotations
 
+import base64
+import binascii
 from typing import Any
 
+from nbconvert.preprocessors.sanitize import SanitizeHTML
 from nbformat import NotebookNode
-from nbgrader.preprocessors import DeduplicateIds
+from nbgrader import utils
+from nbgrader.preprocessors import NbGraderPreprocessor
+
+from graders.style import CSS
+
+MAX_CHARACTERS = 100_000
+"""Of one output as text."""
+MAX_IMAGE = 2 * 2**20
+TAGS = ["b", "br", "code", "details", "div", "em", "h4", "i", "li", "ol", "p", "pre", "span",
+        "strong", "sub", "summary", "sup", "table", "tbody", "td", "th", "thead", "tr", "ul",
+        "svg", "g", "rect", "line", "circle", "path", "polygon", "polyline", "text", "tspan",
+        "title"]  # fmt: skip
+"""What a report of a check may be made of. None of them runs anything or fetches anything."""
+ATTRIBUTES = ["class", "colspan", "rowspan", "role", "aria-label", "aria-hidden", "open",
+              "width", "height", "viewbox", "viewBox", "x", "y", "x1", "y1", "x2", "y2", "cx",
+              "cy", "r", "rx", "ry", "d", "dx", "dy", "points", "transform", "fill", "stroke",
+              "stroke-width", "stroke-dasharray", "font-size", "font-family", "font-weight",
+              "text-anchor", "dominant-baseline"]  # fmt: skip
+STYLE = f"<style>{CSS}</style>"
 
 
-class DropDoubles(DeduplicateIds):
-    """Of cells with one grade_id only the last counts; the others become ordinary cells.
+class HarmlessOutput(NbGraderPreprocessor):
+    """Keeps of every output what cannot run in a browser, without its metadata.
 
-    nbgrader's own step leaves them with empty metadata, over which its next step stumbles: one
-    copied cell, and the whole submission could not be graded.
+    The report of a check is HTML. It keeps the course's own style sheet, and of the rest what is
+    on the lists above: the learner's kernel may have had a hand in it.
     """
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.cleaner = SanitizeHTML(tags=TAGS, attributes={"*": ATTRIBUTES}, styles=[])
+
     def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
-        nb, resources = super().preprocess(nb, resources)
-        for cell in nb.cells:
-            if cell.metadata.get("nbgrader") == {}:
-                del cell.metadata["nbgrader"]
-        return nb, resources
+        nb.metadata.pop("widgets", None)  # Execute writes their state there
+        return super().preprocess(nb, resources)
+
+    def preprocess_cell(
+        self, cell: NotebookNode, resources: Any, cell_index: int
+    ) -> tuple[NotebookNode, Any]:
+        if cell.cell_type == "code":
+            cell.outputs = [self._harmless(each, utils.is_grade(cell)) for each in cell.outputs]
+        return cell, resources
+
+    def _harmless(self, output: NotebookNode, report: bool) -> NotebookNode:
+        if "data" not in output:
+            return output  # a stream or an error: text, which nbconvert escapes
+        data = output.data if isinstance(output.data, dict) else {}
+        plain, image, html = (
+            value if isinstance(value := data.get(kind), str) else ""
+            for kind in ("text/plain", "image/png", "text/html")
+        )
+        kept = NotebookNode()
+        if plain:
+            kept["text/plain"] = plain[:MAX_CHARACTERS]
+        if image and _is_png(image):
+            kept["image/png"] = image
+        if report and html and len(html) <= MAX_CHARACTERS:
+            style = STYLE if html.startswith(STYLE) else ""
+            kept["text/html"] = style + self.cleaner.sanitize_html_tags(html[len(style) :])
+        output.data, output.metadata = kept, NotebookNode()
+        return output
+
+
+def _is_png(text: str) -> bool:
+    """Is this base64 and nothing else, of a PNG image?"""
+    try:
+        image = base64.b64decode(text.replace("\n", ""), validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return len(image) <= MAX_IMAGE and image.startswith(b"\x89PNG\r\n\x1a\n")

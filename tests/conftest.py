@@ -1,9 +1,9 @@
-"""Fixtures and rules for every test: what happens to tests whose browser or GPU is not there.
+"""Fixtures and rules for every test: what happens to tests whose browser, sandbox or GPU is not there.
 
-Such a test is counted in the closing line as "not run: no browser" or "not run: no GPU", which
-also turns that line yellow: a run that left something out never looks like a complete one. With
-CI=true a missing browser is a failure, since CI installs one. A machine without a GPU stays one,
-so GPU tests never fail for want of it.
+Such a test is counted in the closing line as "not run: no browser", "... no sandbox" or "... no GPU",
+which also turns that line yellow: a run that left something out never looks like a complete one. With
+CI=true a missing browser is a failure, since CI installs one. A machine without a GPU stays one, and one
+whose kernel forbids namespaces too, so those tests never fail for want of it.
 """
 
 from __future__ import annotations
@@ -26,13 +26,17 @@ def chromium_path() -> str:
     return path
 
 
-_missing: dict[str, str] = {}  # "browser" or "GPU" -> why it is not there, or "" if it is
+_missing: dict[str, str] = {}  # "browser", "sandbox" or "GPU" -> why it is not there, or "" if it is
 
 
 def _why_missing(what: str) -> str:
     if what not in _missing:
         if what == "browser":
             _missing[what] = find_chromium()[1]
+        elif what == "sandbox":
+            from graders.sandbox.jail import unavailable
+
+            _missing[what] = unavailable()
         else:
             gpu = gpu_finding()
             _missing[what] = "" if gpu.level == "ok" else gpu.what
@@ -41,7 +45,7 @@ def _why_missing(what: str) -> str:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    for marker, what in (("browser", "browser"), ("gpu", "GPU")):
+    for marker, what in (("browser", "browser"), ("gpu", "GPU"), ("sandbox", "sandbox")):
         if item.get_closest_marker(marker) and (why := _why_missing(what)):
             if what == "browser" and os.environ.get("CI", "").lower() in ("true", "1"):
                 pytest.fail(f"CI=true and no browser: {why}. Fix: {CHROMIUM_FIX}", pytrace=False)
@@ -49,7 +53,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def _not_run(report: pytest.CollectReport | pytest.TestReport) -> str | None:
-    """What this test lacks, "browser" or "GPU", if it was left out for that."""
+    """What this test lacks, "browser", "sandbox" or "GPU", if it was left out for that."""
     if report.skipped and isinstance(report.longrepr, tuple) and NOT_RUN in report.longrepr[2]:
         return report.longrepr[2].partition(NOT_RUN)[2].partition(" ")[0]
     return None

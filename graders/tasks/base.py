@@ -57,10 +57,30 @@ class Code:
     source: str
 
     def build(self) -> Callable[..., Any]:
-        return eval(self.source, {})  # the course's own text, never a learner's
+        return eval(self.source, {"type": type_of})  # the course's own text, never a learner's
 
     def __str__(self) -> str:
         return self.source
+
+
+def type_of(value: Any) -> Any:
+    """`type(value)`, also of an object in a sandbox: there, its class is there as well."""
+    there = getattr(value, "remote_type", None)
+    return there() if there else type(value)
+
+
+def define(source: str, name: str, near: Any) -> Any:
+    """What program text that a learner's code made calls by this name; None when it does not.
+
+    It runs where the learner's code runs: here in the learner's own kernel, and in the sandbox, where `near` is,
+    when a submission is graded.
+    """
+    there = getattr(near, "remote_define", None)
+    if there:
+        return there(source, name, "<your program>")
+    names: dict[str, Any] = {}
+    exec(compile(source, "<your program>", "exec"), names)
+    return names.get(name)
 
 
 class Complaint(Exception):

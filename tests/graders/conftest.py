@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "graders" / "instructor"))
+sys.path[:0] = [str(ROOT / "graders" / "instructor"), str(Path(__file__).parent)]
 
 
 @pytest.fixture(autouse=True)
