@@ -125,13 +125,14 @@ def compare(
 
 
 def _lines(answers: Answers, starts: Any, ends: Any) -> tuple[int, ...]:
-    """The lines that spans of characters touch, but for empty ones."""
+    """The lines that spans of characters touch, but for empty ones and comments."""
     text, found = answers.text, set()
     for start, end in zip(starts, ends, strict=True):
         first = text.count("\n", 0, int(start))
         last = text.count("\n", 0, max(int(start), int(end) - 1))
         found |= set(range(first, last + 1))
-    return tuple(n for n in sorted(found) if n < len(answers.lines) and answers.lines[n].strip())
+    code = [n for n, line in enumerate(answers.lines) if line.split("#")[0].strip()]
+    return tuple(n for n in code if n in found)
 
 
 def _given(course: Course, assignment: str) -> set[str]:

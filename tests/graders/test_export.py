@@ -279,16 +279,19 @@ def test_the_commands(course, tmp_path, monkeypatch):
     assert done.exit_code == cli.UNUSABLE and "a column is missing" in done.output
 
 
-def test_the_command_runs_as_a_process_and_says_when_nothing_is_graded(course, tmp_path):
-    def run(root):
-        return subprocess.run(
-            [sys.executable, "-m", "graders.cli", "export", "--to", str(tmp_path / "g.csv")],
-            cwd=root, capture_output=True, text=True, env={"PATH": "/usr/bin:/bin"},
-        )  # fmt: skip
+def test_without_a_grade_there_is_nothing_to_export(course, monkeypatch):
+    with Gradebook(course.directory.db_url) as gradebook:
+        for student in POINTS:
+            gradebook.remove_submission(ASSIGNMENT, student)
+    monkeypatch.chdir(course.root)
+    done = CliRunner().invoke(cli.app, ["export"])
+    assert done.exit_code == cli.UNUSABLE and "nothing was graded yet" in done.output
 
-    done = run(course.root)
+
+def test_the_command_runs_as_a_process(course, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "graders.cli", "export", "--to", str(tmp_path / "g.csv")],
+        cwd=course.root, capture_output=True, text=True, env={"PATH": "/usr/bin:/bin"},
+    )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
     assert len(table(tmp_path / "g.csv")) == 1 + 2 * 4
-    (course.grading / "gradebook.db").unlink()
-    done = run(course.root)
-    assert done.returncode == cli.UNUSABLE and "nothing was graded yet" in done.stderr
