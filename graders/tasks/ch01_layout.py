@@ -21,7 +21,7 @@ def counted(shape: tuple[int, ...]) -> np.ndarray:
 
 
 def places(rank: int, draw: Draw) -> Iterator[Args]:
-    shape = (3, 4, 2, 2)[:rank]
+    shape = (3, 4, 2, 2, 1, 3)[:rank]
     yield shape, tuple(0 for _ in shape)
     yield shape, tuple(size - 1 for size in shape)
     for _ in draw.rounds(4):
@@ -29,10 +29,35 @@ def places(rank: int, draw: Draw) -> Iterator[Args]:
         yield shape, tuple(draw.random.randrange(size) for size in shape)
 
 
+def one_axis(draw: Draw) -> Iterator[Args]:
+    yield from places(1, draw)
+    yield (5000,), (draw.random.randrange(4000, 5000),)
+
+
+def two_axes(draw: Draw) -> Iterator[Args]:
+    yield from places(2, draw)
+    yield (1, 3), (0, 2)
+    yield (80, 70), (draw.random.randrange(80), draw.random.randrange(70))
+
+
+def more_axes(draw: Draw) -> Iterator[Args]:
+    for rank in (3, 4, 6):
+        yield from places(rank, draw)
+
+
 def outside(draw: Draw) -> Iterator[Case]:
-    for args in (((3,), (3,)), ((2, 3), (0, 3)), ((2, 3), (2, 0)), ((2, 3), (0, -1)), ((3,), (-1,)),
-                 ((2, 3), (1,)), ((2, 3), (0, 0, 0))):  # fmt: skip
+    """Beyond an axis, below 0, in a tensor that has no elements, on an axis of size 1, and indices
+    of the wrong length."""
+    for args in (((3,), (3,)), ((3,), (5,)), ((2, 3), (0, 3)), ((2, 3), (2, 0)), ((2, 3), (0, -1)),
+                 ((3,), (-1,)), ((0,), (0,)), ((2, 0), (1, 0)), ((1, 3), (1, 0)), ((2, 3, 4), (0, 3, 0)),
+                 ((2, 3), (1,)), ((2, 3), (0, 0, 0)), ((3,), ()), ((), (0,))):  # fmt: skip
         yield Case(args, Raises(IndexError))
+    for _ in draw.rounds(2):
+        shape = draw.shape(draw.random.randint(1, 4))
+        index = [draw.random.randrange(size) for size in shape]
+        axis = draw.random.randrange(len(shape))
+        index[axis] = draw.random.choice((shape[axis] + draw.random.randint(0, 3), -1))
+        yield Case((shape, tuple(index)), Raises(IndexError))
 
 
 FLAT = Task(
@@ -44,9 +69,9 @@ FLAT = Task(
     "of the wrong length raises an IndexError.",
     oracle=lambda shape, index: int(counted(shape)[index]),
     checks=(
-        Check("one axis", lambda draw: places(1, draw)),
-        Check("two axes", lambda draw: places(2, draw)),
-        Check("more axes", lambda draw: [*places(3, draw), *places(4, draw)]),
+        Check("one axis", one_axis),
+        Check("two axes", two_axes),
+        Check("more axes", more_axes),
         Check("rank 0", lambda draw: [((), ())]),
         Check("outside the shape", outside, points=1),
     ),
@@ -106,7 +131,10 @@ FLAT = Task(
 
 
 def fitting(draw: Draw) -> Iterator[Case]:
-    known: list[tuple[Any, Any]] = [((3,), (3,)), ((None,), (5,)), ((None, 2), (4, 2)), ((), ())]
+    known: list[tuple[Any, Any]] = [((3,), (3,)), ((None,), (5,)), ((None, 2), (4, 2)), ((), ()),
+                                    ((0,), (0,)), ((None, 2), (0, 2))]  # fmt: skip
+    rows = draw.random.randint(1000, 5000)
+    known.append(((int(str(rows)), None, 3), (rows, 700, 3)))  # equal, and not the same object
     for _ in draw.rounds(4):
         given = draw.shape(draw.random.randint(1, 4))
         known.append((tuple(draw.random.choice((size, None)) for size in given), given))
@@ -122,12 +150,19 @@ def unfitting(draw: Draw) -> Iterator[Case]:
     yield bad((None, 2), (4, 3), 1)
     yield bad((None, 1), (4, 2), 1)
     yield bad((None, 5), (4, 1), 1)
+    yield bad((0,), (3,), 0)
+    yield bad((None, 2), (4, 0), 1)
     for _ in draw.rounds(4):
         given = draw.shape(draw.random.randint(1, 4))
         axis = draw.random.randrange(len(given))
         expected = [draw.random.choice((size, None)) for size in given]
         expected[axis] = given[axis] + draw.random.randint(1, 3)
         yield bad(tuple(expected), given, axis)
+    yield bad((2, 3, 4), (2, 5, 6), 1)
+    for _ in draw.rounds(2):  # every axis from here on is wrong: the first is asked for
+        given = draw.shape(draw.random.randint(2, 4))
+        axis = draw.random.randrange(len(given) - 1)
+        yield bad((*given[:axis], *(size + 1 for size in given[axis:])), given, axis)
 
 
 def other_ranks(draw: Draw) -> Iterator[Case]:
@@ -153,6 +188,13 @@ GATE = Task(
     ),
     misconceptions=(
         Misconception(
+            "identity",
+            "`is` asks whether two names mean one and the same object. Python keeps a single "
+            "object for each number up to 256, so it seems to work, and fails with larger axes. "
+            "Compare sizes with `==` or `!=`.",
+            in_check("shapes that fit", lambda seen: max(seen.first.case.args[1], default=0) > 256),
+        ),
+        Misconception(
             "none_literal",
             "None is compared like a size. It means that any size will do on that axis.",
             in_check("shapes that fit", raised(ValueError, TypeError)),
@@ -162,6 +204,15 @@ GATE = Task(
             "It says yes or no. A gate lets the shape through, which means it returns `given`, or "
             "it stops the program with an error.",
             returned(lambda got, expected, given: isinstance(got, bool)),
+        ),
+        Misconception(
+            "zero",
+            "It lets any size pass where 0 is expected: 0 counts as false, like None. Ask "
+            "`is not None`.",
+            in_check(
+                "one axis that does not fit",
+                lambda seen: not_raised(seen) and 0 in seen.first.case.args[0],
+            ),
         ),
         Misconception(
             "broadcast",

@@ -36,15 +36,18 @@ def numbers(draw: Draw) -> Iterator[Args]:
 
 
 def flat_lists(draw: Draw) -> Iterator[Args]:
-    yield from (([4],), ([4, 5, 6],))
+    yield from (([4],), ([4, 5, 6],), ([0.5, 2],), ([True, False],))
     for _ in draw.rounds(3):
         yield (nested(draw, draw.shape(1, 6)),)
+    yield (nested(draw, (300,)),)
 
 
 def nested_lists(draw: Draw) -> Iterator[Args]:
     yield from (([[1, 2, 3], [4, 5, 6]],), ([[1], [2]],), ([[[1, 2]]],))
     for _ in draw.rounds(4):
         yield (nested(draw, draw.shape(draw.random.randint(2, 4))),)
+    for shape in ((2, 1, 2, 1, 2, 1), (40, 30)):
+        yield (nested(draw, shape),)
 
 
 def empty_lists(draw: Draw) -> Iterator[Args]:
@@ -210,6 +213,7 @@ def shapes(draw: Draw) -> Iterator[Args]:
     yield from (((3,),), ((2, 3),), ((1, 1, 5),))
     for _ in draw.rounds(4):
         yield (draw.shape(draw.random.randint(2, 4), 6),)
+    yield ((50, 40, 30),)
 
 
 SIZE = Task(
@@ -269,6 +273,12 @@ def of_one_type(kind: str, draw: Draw) -> Iterator[Args]:
     for _ in draw.rounds(3):
         rows, columns = draw.shape(2, 3)
         yield ([[value() for _ in range(columns)] for _ in range(rows)],)
+    yield ([[value() for _ in range(40)] for _ in range(30)],)
+
+
+def floats(draw: Draw) -> Iterator[Args]:
+    yield from of_one_type("float", draw)
+    yield ([2.0, 3.0],)
 
 
 def mixed_numbers(draw: Draw) -> Iterator[Args]:
@@ -277,6 +287,7 @@ def mixed_numbers(draw: Draw) -> Iterator[Args]:
         values: list[Any] = [draw.random.randint(0, 9) for _ in range(4)]
         values[draw.random.randrange(4)] += 0.5
         yield (values,)
+    yield ([*nested(draw, (300,)), 0.5, *nested(draw, (10,))],)
 
 
 def bools_with_numbers(draw: Draw) -> Iterator[Case]:
@@ -298,7 +309,7 @@ DTYPE = Task(
     oracle=lambda value: tf.constant(value).dtype.name,
     checks=(
         Check("whole numbers", lambda draw: of_one_type("int", draw)),
-        Check("floats", lambda draw: of_one_type("float", draw)),
+        Check("floats", floats),
         Check("True and False", lambda draw: of_one_type("bool", draw)),
         Check("whole numbers and floats", mixed_numbers),
         Check("True or False among numbers", bools_with_numbers, points=1),
@@ -320,6 +331,12 @@ DTYPE = Task(
             "bool_is_int",
             "In Python True is also an int: `isinstance(True, int)` holds. Ask about bool first.",
             in_check("True and False", returned(lambda got, value: got == "int32")),
+        ),
+        Misconception(
+            "whole_floats",
+            "2.0 is a float, however whole its value: the dtype follows from the types of the "
+            "values alone.",
+            in_check("floats", returned(lambda got, value: got == "int32")),
         ),
         Misconception(
             "first_only",

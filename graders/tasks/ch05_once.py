@@ -34,6 +34,7 @@ def call_lists(names: str, draw: Draw) -> Iterator[Args]:
     yield ([name for name in names for _ in range(2)],)
     for _ in draw.rounds(4):
         yield ([draw.random.choice(names) for _ in range(draw.random.randint(2, 7))],)
+    yield ([draw.random.choice(names) for _ in range(60)],)
 
 
 PRINTS = Task(
@@ -109,6 +110,8 @@ def scale_calls(draw: Draw) -> Iterator[Args]:
     for _ in draw.rounds(4):
         count = draw.random.randint(2, 5)
         yield ([(float(draw.random.randint(2, 9)), x) for x in _halves(draw, count)],)
+    yield ([(0.0, 3.0), (5.0, 3.0)],)
+    yield ([(float(draw.random.randint(-9, -2)), x) for x in _halves(draw, 60)],)
 
 
 FROZEN = Task(
@@ -147,6 +150,12 @@ FROZEN = Task(
             "previous",
             "It lags by one call. The function is traced once, at the first call, and not again.",
             predicts(lambda calls: [s * x for (s, _), (_, x) in pairwise([calls[0], *calls])]),
+        ),
+        Misconception(
+            "zero",
+            "A scale of 0.0 is a number like any other, and is burnt in as well. In Python it "
+            "counts as false, so `scale or ...` passes over it.",
+            in_check("scale changes between calls", lambda seen: not seen.first.case.args[0][0][0]),
         ),
         Misconception(
             "no_calls",

@@ -73,16 +73,17 @@ def chains(draw: Draw) -> Iterator[Args]:
     yield from (("x0 + x1 * x0",), ("(x0 + x1) * (x0 - x1)",), ("x0 - x1 - x1",))
     for _ in draw.rounds(4):
         yield (expression(draw, draw.random.randint(2, 3)),)
+    yield (" + ".join(draw.random.choice(("x0", "x1")) for _ in range(14)),)  # as far as t12
 
 
 def number_right(draw: Draw) -> Iterator[Args]:
-    yield from (("x0 * 2",), ("x1 - 3",), ("(x0 + 1) * x1",))
+    yield from (("x0 * 2",), ("x1 - 3",), ("x1 + 0.5",), ("x0 - 0",), ("(x0 + 1) * x1",))
     for _ in draw.rounds(2):
         yield (f"({expression(draw, 2, 'right')}) - 4",)
 
 
 def number_left(draw: Draw) -> Iterator[Args]:
-    yield from (("2 * x0",), ("1 + x1",), ("3 - x0",), ("2 * x0 - 1",))
+    yield from (("2 * x0",), ("1 + x1",), ("3 - x0",), ("0.5 * x1",), ("0 - x0",), ("2 * x0 - 1",))
     for _ in draw.rounds(3):
         yield (f"5 - ({expression(draw, 2, 'both')})",)
 
@@ -208,7 +209,7 @@ def traced(trace: Any, fn: Code, count: int) -> Any:
 
 def inputs_back(draw: Draw) -> Iterator[Case]:
     yield Case((Code("lambda a: a"), 1), ([], "x0"))
-    for count in (2, 3, 5):
+    for count in (2, 3, 5, 12):
         names = [f"a{i}" for i in range(count)]
         place = draw.random.randrange(1, count)
         yield Case((Code(f"lambda {', '.join(names)}: a{place}"), count), ([], f"x{place}"))
@@ -224,6 +225,7 @@ def by_hand(draw: Draw) -> Iterator[Case]:
 def computing(draw: Draw) -> Iterator[Case]:
     texts = ["x0 + x1", "x0 + x1 * x0", "2 * x0 - x1"]
     texts += [expression(draw, 3, "both") for _ in draw.rounds(3)]
+    texts += ["0.5 * x1 + 3", " - ".join(["x0", "x1"] * 7)]
     for text in texts:
         yield Case((Code(f"lambda x0, x1: {text}"), 2), program_of(text))
 
@@ -336,11 +338,14 @@ def many_steps(draw: Draw) -> Iterator[Case]:
     yield program("x0 + x1 * x0", [2.0, 3.0])
     for _ in draw.rounds(4):
         yield program(expression(draw, 3, inputs=3), values_for(draw, 3))
+    yield program(" - ".join(f"x{i}" for i in range(12)), values_for(draw, 12))
 
 
 def with_numbers(draw: Draw) -> Iterator[Case]:
     yield program("x0 * 2", [4.0])
     yield program("3 - x0", [4.0])
+    yield program("0.5 * x0", [4.0])
+    yield Case(([("t0", "sub", "x0", -3)], "t0", [4.0]), 7.0)
     for _ in draw.rounds(3):
         yield program(f"7 - ({expression(draw, 3, 'both')})", values_for(draw))
 

@@ -11,18 +11,34 @@ import numpy as np
 import engine as tf
 from graders.compare import as_array
 from graders.diagnose import Seen, in_check, not_raised, predicts, returned
+from graders.show import show
 from graders.tasks.base import Case, Check, Complaint, Draw, Holds, Misconception, Raises, Task
 
 Args = tuple[Any, ...]
 
 
-def initial(init_dense: Callable[..., Any], fan_in: int, units: int) -> list[Any]:
-    """Two results of the function, as [w, b, w of the second]."""
+class Weights(list[Any]):
+    """w, b and the w of a second call. Large ones are shown by what they are to be told by."""
+
+    def __repr__(self) -> str:
+        return "\n".join(map(self._line, ("w", "b"), self))
+
+    @staticmethod
+    def _line(name: str, value: Any) -> str:
+        array = as_array(value)
+        if array is None or array.size <= 6:
+            return f"{name} = {show(value)}".replace("\n", "\n" + " " * 4)
+        ends = f"from {array.min():.4f} to {array.max():.4f}"
+        return f"{name} of shape {array.shape}, {array.dtype}, {ends}"
+
+
+def initial(init_dense: Callable[..., Any], fan_in: int, units: int) -> Weights:
+    """Two results of the function."""
     first, second = init_dense(fan_in, units), init_dense(fan_in, units)
     for result in (first, second):
         if not isinstance(result, (tuple, list)) or len(result) != 2:
             raise Complaint("it returns something else than the pair (w, b)")
-    return [*first, second[0]]
+    return Weights([*first, second[0]])
 
 
 def glorot(fan_in: int, units: int) -> Holds:
@@ -40,7 +56,7 @@ def glorot(fan_in: int, units: int) -> Holds:
                 return f"{name} has dtype {array.dtype}, not float32"
         if b.any():
             return "b is not zero"
-        if np.array_equal(w, again):
+        if w.size > 1 and np.array_equal(w, again):  # two single numbers may meet
             return "two layers get the same weights"
         furthest = float(np.abs(w).max())
         if not furthest <= limit * (1 + 1e-6):
@@ -57,12 +73,18 @@ def glorot(fan_in: int, units: int) -> Holds:
 
 
 def _spread(w: np.ndarray, limit: float) -> str | None:
-    """Five standard errors of the mean, and a tenth of the spread, leave no false alarms."""
-    spread = limit / math.sqrt(3)
-    if abs(float(w.mean())) > 5 * spread / math.sqrt(w.size):
+    """What uniform weights do not show once in a hundred million layers: a mean beyond six
+    standard errors, an end that no weight comes near (the chance of a gap of 50/n is e^-25), or a
+    share in the inner half that six standard errors do not explain."""
+    errors = 6 / math.sqrt(w.size)
+    if abs(float(w.mean())) > errors * limit / math.sqrt(3):
         return f"the weights have mean {float(w.mean()):.4f}, not about 0"
-    if not 0.9 < float(w.std()) / spread < 1.1:
-        return f"the weights spread by {float(w.std()):.4f}, uniform ones by {spread:.4f}"
+    for end in (-w.min(), w.max()):
+        if end < limit * (1 - 50 / w.size):
+            return f"the weights spread to ±{float(end):.4f}, and should to ±{limit:.4f}"
+    inner = float((np.abs(w) < limit / 2).mean())
+    if abs(inner - 0.5) > errors / 2:
+        return f"the weights spread unevenly: {inner:.0%} of them lie in the inner half"
     return None
 
 
@@ -132,7 +154,7 @@ INIT = Task(
             "They are random, but not spread as asked: uniform between minus and plus "
             "sqrt(6 / (fan_in + units)).",
             lambda seen: (
-                "beyond the limit" in str(seen.first.wrong) or "spread by" in str(seen.first.wrong)
+                "beyond the limit" in str(seen.first.wrong) or "spread" in str(seen.first.wrong)
             ),
         ),
     ),
@@ -157,6 +179,11 @@ def dense_inputs(batch: int, features: int, units: int, draw: Draw) -> Args:
     return draw.floats((batch, features)), draw.floats((features, units)), draw.floats((units,))
 
 
+def by_columns(draw: Draw, rows: int, columns: int) -> np.ndarray:
+    """A table that lies in memory column by column, as a transposed one does: not contiguous."""
+    return draw.floats((columns, rows)).T
+
+
 def single_units(draw: Draw) -> Iterator[Args]:
     as_float = np.float32
     yield np.array([[10]], as_float), np.array([[2]], as_float), np.array([-1], as_float)
@@ -170,14 +197,15 @@ def many_units(draw: Draw) -> Iterator[Args]:
     for _ in draw.rounds(4):
         batch, features, units = draw.shape(3, 6)
         yield dense_inputs(batch, features, units, draw)
+    yield by_columns(draw, 3, 2), by_columns(draw, 2, 3), draw.floats((3,))
     yield dense_inputs(200, 30, 20, draw)
 
 
-def flat_inputs(draw: Draw) -> Iterator[Case]:
+def other_ranks(draw: Draw) -> Iterator[Case]:
     wrong = Raises(ValueError, ("rank",))
-    for features in (1, 3):
-        _, w, b = dense_inputs(1, features, 2, draw)
-        yield Case((draw.floats((features,)), w, b), wrong)
+    for shape in ((1,), (3,), (1, 2, 2)):
+        _, w, b = dense_inputs(1, shape[-1], 2, draw)
+        yield Case((draw.floats(shape), w, b), wrong)
     yield Case((draw.floats(()), *dense_inputs(1, 1, 1, draw)[1:]), wrong)
 
 
@@ -193,7 +221,10 @@ FORWARD = Task(
     checks=(
         Check("one feature, one unit", single_units),
         Check("more features and units", many_units),
-        Check("x of another rank", flat_inputs, points=1),
+        Check(
+            "no example", lambda draw: [dense_inputs(0, 1, 1, draw), dense_inputs(0, 3, 2, draw)]
+        ),
+        Check("x of another rank", other_ranks, points=1),
     ),
     misconceptions=(
         Misconception(
@@ -208,6 +239,12 @@ FORWARD = Task(
             predicts(lambda x, w, b: x @ w),
         ),
         Misconception(
+            "no_example",
+            "A batch may hold no example at all, as when a filter lets none through. Then no row "
+            "comes out, and the axis of the units is there all the same: `(0, units)`.",
+            in_check("no example"),
+        ),
+        Misconception(
             "transposed",
             "x and w are the wrong way round, or one of them is turned: features have to meet "
             "features in the product.",
@@ -215,8 +252,8 @@ FORWARD = Task(
         ),
         Misconception(
             "rank_missed",
-            "A single example of shape (3,) also gives numbers, with one axis missing from there "
-            "on. Somewhere later that broadcasts, silently. Refuse it here.",
+            "x of another rank gives numbers too, with an axis too few or too many from there on. "
+            "Somewhere later that broadcasts, silently. Refuse it here.",
             in_check("x of another rank", not_raised),
         ),
         Misconception(
@@ -237,7 +274,9 @@ FORWARD = Task(
 
 
 def loss_truth(y_true: np.ndarray, y_pred: np.ndarray) -> float:
-    return float(tf.keras.losses.MeanSquaredError()(y_true, y_pred))
+    """Keras' loss; it asks for an axis, and for plain numbers the mean is the square itself."""
+    rows = (y_true.reshape(-1, 1), y_pred.reshape(-1, 1)) if y_true.ndim == 0 else (y_true, y_pred)
+    return float(tf.keras.losses.MeanSquaredError()(*rows))
 
 
 def columns(draw: Draw) -> Iterator[Args]:
@@ -253,13 +292,29 @@ def tables(draw: Draw) -> Iterator[Args]:
     for _ in draw.rounds(3):
         rows, units = draw.random.randint(2, 5), draw.random.randint(2, 4)
         yield draw.floats((rows, units)), draw.floats((rows, units))
+    yield by_columns(draw, 4, 3), draw.floats((4, 3))
     yield draw.floats((3, 40), 1000.0), draw.floats((3, 40), 1000.0)
+    yield draw.floats((500, 20)), draw.floats((500, 20))
+
+
+def other_shapes(draw: Draw) -> Iterator[Args]:
+    for shape in ((), (3,), (2, 3, 2), draw.shape(4, 3)):
+        yield draw.floats(shape), draw.floats(shape)
 
 
 def broadcasting(draw: Draw) -> Iterator[Case]:
     wrong = Raises(ValueError, ("shape",))
-    for true, pred in (((3,), (3, 1)), ((3, 1), (3,)), ((1, 1), (2, 1)), ((4, 1), (4, 2))):
+    for true, pred in (((3,), (3, 1)), ((3, 1), (3,)), ((1, 1), (2, 1)), ((4, 1), (4, 2)),
+                       ((), (3,)), ((1,), ()), ((2, 3), (3, 2)), ((0, 1), (1, 1))):  # fmt: skip
         yield Case((draw.floats(true), draw.floats(pred)), wrong)
+
+
+def only_by_columns(seen: Seen) -> bool:
+    """Is it wrong for no table but those that do not lie in memory row by row?"""
+    failed = [outcome for outcome in seen.wrong if outcome.label == seen.first.label]
+    return seen.first.label == "tables" and not any(
+        array.flags.c_contiguous for outcome in failed for array in outcome.case.args[:1]
+    )
 
 
 MSE = Task(
@@ -274,6 +329,7 @@ MSE = Task(
     checks=(
         Check("columns", columns),
         Check("tables", tables),
+        Check("any other shape", other_shapes),
         Check("two different shapes", broadcasting, points=1),
     ),
     misconceptions=(
@@ -296,8 +352,8 @@ MSE = Task(
         Misconception(
             "not_squared",
             "Without squares, differences above and below cancel out.",
-            returned(lambda got, t, p: math.isclose(abs(float(got)), abs(float((t - p).mean())),
-                                                    rel_tol=1e-4)),
+            returned(lambda got, t, p: t.shape == p.shape and math.isclose(
+                abs(float(got)), abs(float((t - p).mean())), rel_tol=1e-4)),
         ),
         Misconception(
             "half",
@@ -305,14 +361,26 @@ MSE = Task(
             predicts(lambda t, p: float(((t - p) ** 2).mean()) / 2),
         ),
         Misconception(
+            "memory_order",
+            "It goes wrong when one of the two lies in memory column by column, as a transposed "
+            "table does. Numbers belong together by their index, not by their place in memory.",
+            only_by_columns,
+        ),
+        Misconception(
             "rows_only",
             "It divides by the number of rows. The mean is over everything: rows times columns.",
             in_check("tables"),
         ),
         Misconception(
+            "two_axes",
+            "It is right for a table and not beyond. The mean is over every number, however many "
+            "axes they are laid out on, one number without any among them.",
+            in_check("any other shape"),
+        ),
+        Misconception(
             "broadcast",
-            "(3,) minus (3, 1) is a table of 3 by 3: every prediction is compared with every "
-            "label, and the loss looks plausible. Compare the shapes first.",
+            "The smaller one is stretched: (3,) minus (3, 1) is a table of 3 by 3, every prediction "
+            "is compared with every label, and the loss looks plausible. Compare the shapes first.",
             in_check("two different shapes", not_raised),
         ),
         Misconception(

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 import engine as tf
-from graders.diagnose import in_check, predicts, returned
+from graders.diagnose import in_check, predicts, raised, returned
 from graders.tasks.base import Check, Draw, Misconception, Task
+from graders.tasks.ch09_keras_way import by_columns
 
 Args = tuple[Any, ...]
 
@@ -42,12 +43,16 @@ def batches(draw: Draw) -> Iterator[Args]:
         yield gradient_inputs(rows, 1, 1, draw)
     for _ in draw.rounds(3):
         yield gradient_inputs(draw.random.randint(2, 8), draw.random.randint(1, 4), 1, draw)
+    yield by_columns(draw, 4, 3), draw.floats((4, 1)), draw.floats((4, 1))
+    yield gradient_inputs(200, 8, 1, draw)
 
 
 def more_units(draw: Draw) -> Iterator[Args]:
     for _ in draw.rounds(3):
         rows, features, units = draw.random.randint(2, 6), *draw.shape(2)
         yield gradient_inputs(rows, features, units + 1, draw)
+    yield by_columns(draw, 4, 3), by_columns(draw, 4, 2), draw.floats((4, 2))
+    yield gradient_inputs(100, 6, 5, draw)
 
 
 def _scaled(factor: Any) -> Any:
@@ -153,12 +158,15 @@ def one_parameter(draw: Draw) -> Iterator[Args]:
     yield [np.array([2.0], np.float32)], [np.array([4.0], np.float32)], 0.5
     for _ in draw.rounds(2):
         yield sgd_inputs([draw.shape(2)], draw)
+    yield [by_columns(draw, 2, 3)], [draw.floats((2, 3))], 0.1
+    yield sgd_inputs([(50, 40)], draw)
 
 
 def several(draw: Draw) -> Iterator[Args]:
     yield sgd_inputs([(1, 1), (1,)], draw)
     for _ in draw.rounds(3):
         yield sgd_inputs([draw.shape(draw.random.randint(0, 3)) for _ in range(3)], draw)
+    yield sgd_inputs([(), (2, 0), (2, 3)], draw)
 
 
 def _updated(change: Any) -> Any:
@@ -181,6 +189,7 @@ SGD = Task(
     checks=(
         Check("one parameter", one_parameter),
         Check("several parameters of different shapes", several),
+        Check("no parameter", lambda draw: [([], [], 0.1)]),
     ),
     misconceptions=(
         Misconception(
@@ -209,6 +218,12 @@ SGD = Task(
             in_check("several parameters of different shapes"),
         ),
         Misconception(
+            "no_parameter",
+            "There may be no parameter at all: then there is nothing to step, and the list of the "
+            "new ones is empty.",
+            in_check("no parameter", raised(Exception)),
+        ),
+        Misconception(
             "not_a_list",
             "A list of the new parameters is asked for, with as many entries as came in.",
             returned(lambda got, *args: not isinstance(got, list)),
@@ -224,15 +239,18 @@ SGD = Task(
 )
 
 
-def keras_fit(x: list[float], y: list[float], epochs: int, rate: float, w: float, b: float) -> Any:
-    """The weights of Sequential([Dense(1)]) after fit, from a given start."""
+def keras_fit(
+    x: list[float], y: list[float], epochs: int, rate: float, w: float, b: float, batch: int = 0
+) -> Any:
+    """The weights of Sequential([Dense(1)]) after fit, from a given start. Without a batch size, an
+    epoch is one update on all examples."""
     layer = tf.keras.layers.Dense(1, input_shape=[1])
     model = tf.keras.Sequential([layer])
     layer.set_weights([np.array([[w]], np.float32), np.array([b], np.float32)])
     model.compile(optimizer=tf.keras.optimizers.SGD(learning_rate=rate), loss="mean_squared_error")
     inputs = np.array(x, np.float32).reshape(-1, 1)
     labels = np.array(y, np.float32).reshape(-1, 1)
-    model.fit(inputs, labels, epochs=epochs, verbose=0)
+    model.fit(inputs, labels, batch or len(x), epochs, verbose=0, shuffle=False)
     kernel, bias = layer.get_weights()
     return (float(kernel[0, 0]), float(bias[0]))
 
@@ -243,6 +261,7 @@ LINE = ([-1.0, 0.0, 1.0, 2.0, 3.0, 4.0], [-3.0, -1.0, 1.0, 3.0, 5.0, 7.0])
 def first_epochs(count: int, draw: Draw) -> Iterator[Args]:
     yield *LINE, count, 0.01, 0.0, 0.0
     yield *LINE, count, 0.05, 1.5, -0.5
+    yield [2.0], [1.0], count, 0.1, 1.0, 0.5
     for _ in draw.rounds(2):
         x = [float(round(draw.random.uniform(-2, 2), 1)) for _ in range(draw.random.randint(2, 6))]
         y = [float(round(draw.random.uniform(-4, 4), 1)) for _ in x]
@@ -254,20 +273,13 @@ def first_epochs(count: int, draw: Draw) -> Iterator[Args]:
             float(draw.random.randint(-2, 2)),
             float(draw.random.randint(-2, 2)),
         )
+    x = [value / 32 for value in range(-40, 40)]
+    yield x, [draw.random.randint(-3, 3) + value for value in x], count, 0.1, 0.5, 0.0
 
 
 def long_runs(draw: Draw) -> Iterator[Args]:
     yield *LINE, 25, 0.01, 0.0, 0.0
     yield *LINE, 60, 0.05, -1.0, 2.0
-
-
-def _one_by_one(
-    x: list[float], y: list[float], epochs: int, rate: float, w: float, b: float
-) -> Any:
-    """A wrong model: an update after every example."""
-    for at, label in [*zip(x, y, strict=True)] * epochs:
-        w, b = keras_fit([at], [label], 1, rate, w, b)
-    return (w, b)
 
 
 FIT = Task(
@@ -311,7 +323,7 @@ FIT = Task(
         Misconception(
             "one_by_one",
             "It updates after every example. Here a batch is all examples: one update an epoch.",
-            predicts(_one_by_one),
+            predicts(lambda x, y, n, rate, w, b: keras_fit(x, y, n, rate, w, b, batch=1)),
         ),
         Misconception(
             "one_epoch",

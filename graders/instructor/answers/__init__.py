@@ -15,7 +15,7 @@ from typing import Any
 if __name__ != "answers":
     raise ImportError("answers are an import root of their own, and not part of the course")
 
-CHAPTERS = ("ch01", "ch05", "ch09")
+MODULES = ("ch01", "ch01_layout", "ch05", "ch09")
 
 
 @dataclass(frozen=True)
@@ -77,5 +77,5 @@ def source(answer: Answer, name: str) -> str:
 
 def load() -> None:
     """Fill WRONG and ACCEPTED from every chapter."""
-    for chapter in CHAPTERS:
-        importlib.import_module(f"answers.{chapter}")
+    for module in MODULES:
+        importlib.import_module(f"answers.{module}")

@@ -399,6 +399,15 @@ def frozen_previous(calls):
     return outputs
 
 
+@wrong(FROZEN, "zero")
+def frozen_takes_zero_for_nothing(calls):
+    outputs, scale = [], None
+    for new, x in calls:
+        scale = scale or new
+        outputs.append(scale * x)
+    return outputs
+
+
 @wrong(FROZEN, "no_calls")
 def frozen_needs_a_call(calls):
     scale = calls[0][0]

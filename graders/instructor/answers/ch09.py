@@ -55,6 +55,13 @@ def init_one_sided(fan_in, units):
 
 
 @wrong(INIT, "limit")
+def init_bell_curve(fan_in, units):
+    limit = _limit(fan_in, units)
+    w = np.clip(np.random.normal(0, limit / 2, (fan_in, units)), -limit, limit)
+    return w.astype("float32"), tf.zeros((units,))
+
+
+@wrong(INIT, "limit")
 def init_unit_range(fan_in, units):
     return _uniform((fan_in, units), 0.05), tf.zeros((units,))
 
@@ -96,9 +103,22 @@ def forward_transposed(x, w, b):
     return tf.transpose(tf.transpose(x) @ w) + b
 
 
+@wrong(FORWARD, "no_example")
+def forward_row_by_row(x, w, b):
+    _rank_two(x)
+    return tf.stack([tf.reduce_sum(row[:, None] * w, axis=0) + b for row in x])
+
+
 @wrong(FORWARD, "rank_missed", points=1)
 def forward_any_rank(x, w, b):
     return tf.convert_to_tensor(np.dot(x.numpy(), w.numpy()) if x.ndim else w) + b
+
+
+@wrong(FORWARD, "rank_missed", points=1)
+def forward_refuses_small_ranks(x, w, b):
+    if x.ndim < 2:
+        raise ValueError("rank 2 is expected")
+    return x @ w + b
 
 
 @wrong(FORWARD, "rank_error", points=1)
@@ -161,6 +181,27 @@ def mse_half(y_true, y_pred):
 def mse_by_rows(y_true, y_pred):
     _same_shape(y_true, y_pred)
     return np.sum((y_true.numpy() - y_pred.numpy()) ** 2) / len(y_true.numpy())
+
+
+@wrong(MSE, "memory_order")
+def mse_by_place_in_memory(y_true, y_pred):
+    _same_shape(y_true, y_pred)
+    true, pred = (value.numpy().ravel(order="K") for value in (y_true, y_pred))
+    return np.mean((true - pred) ** 2)
+
+
+@wrong(MSE, "two_axes")
+def mse_of_tables(y_true, y_pred):
+    _same_shape(y_true, y_pred)
+    rows, columns = y_true.shape
+    return tf.reduce_sum(tf.square(y_true - y_pred)) / (rows * columns)
+
+
+@wrong(MSE, "broadcast", points=1)
+def mse_compares_sizes(y_true, y_pred):
+    if y_true.numpy().size != y_pred.numpy().size:
+        raise ValueError("these do not match in shape")
+    return np.mean(np.square(y_true.numpy() - y_pred.numpy()))
 
 
 @wrong(MSE, "broadcast", points=1)
@@ -271,6 +312,14 @@ def sgd_shrinks(params, grads, learning_rate):
 @wrong(SGD, "first_only")
 def sgd_first_only(params, grads, learning_rate):
     return [params[0] - learning_rate * grads[0], *params[1:]]
+
+
+@wrong(SGD, "no_parameter")
+def sgd_starts_with_the_first(params, grads, learning_rate):
+    updated = [params[0] - learning_rate * grads[0]]
+    for p, g in zip(params[1:], grads[1:], strict=True):
+        updated.append(p - learning_rate * g)
+    return updated
 
 
 @wrong(SGD, "not_a_list")
