@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 import answers
+import wrong_answers
 from graders import tasks
 from graders.check import effort_for, grade
 from graders.tasks.base import Draw
@@ -48,10 +49,29 @@ def test_a_right_answer_written_differently_gets_full_marks(answer, seed):
 def test_every_task_has_enough_answers_and_every_hint_is_reached(task):
     wrong = [answer for answer in answers.WRONG if answer.task == task.id]
     accepted = [answer for answer in answers.ACCEPTED if answer.task == task.id]
-    assert len(wrong) >= 5 and len(accepted) >= 2
+    assert len({answer.key for answer in wrong}) >= 5, "wrong answers with hints of their own"
+    assert len(accepted) >= 2
+    texts = [answers.source(answer, task.name) for answer in (*wrong, *accepted)]
+    assert len(set(texts)) == len(texts), "the same answer twice"
     keys = [misconception.key for misconception in task.misconceptions]
     assert set(keys) <= {answer.key for answer in wrong}, "a hint that no wrong answer reaches"
     assert max(Counter(keys).values()) == 1
+
+
+def test_the_wrong_answer_table_has_every_answer_and_marks_what_is_not_as_it_must_be(
+    monkeypatch, capsys
+):
+    assert wrong_answers.main(["01.rank.size_of", "--seed", "1"]) == 0
+    table = capsys.readouterr().out
+    mine = [a for a in (*answers.WRONG, *answers.ACCEPTED) if a.task == "01.rank.size_of"]
+    assert all(answer.build.__name__ in table for answer in mine)
+    assert "must be" not in table.splitlines()[2] and "0 graded otherwise" in table
+    assert [line.split()[0] for line in table.splitlines()[2:4]] == ["blank", "solution"]
+
+    claimed = [replace(a, key="rank") if a.key == "sum" else a for a in answers.WRONG]
+    monkeypatch.setattr(answers, "WRONG", claimed)
+    assert wrong_answers.main(["01.rank.size_of", "--seed", "1"]) == 1
+    assert "must be ('wrong', 'rank', 0.0)" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
