@@ -345,7 +345,7 @@ def shape(function: Function) -> str:
             skipped = ("ctx", "annotation", "returns", "type_comment", "kind")
             fields = [(k, v) for k, v in ast.iter_fields(value) if k not in skipped]
             return f"{type(value).__name__}({','.join(told(v, k) for k, v in fields)})"
-        if isinstance(value, list):
+        if type(value) is list:
             return f"[{','.join(map(told, value))}]"
         if key in ("id", "arg", "name") and value in own:
             return numbers.setdefault(value, f"_{len(numbers)}")

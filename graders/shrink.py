@@ -185,7 +185,7 @@ def _shorter(args: Args, pick: Pick, any_rank: bool) -> Args:
 def _less(value: Any, sizes: _Sizes, pick: Pick, any_rank: bool, top: bool = True) -> Any:
     if isinstance(value, np.ndarray):
         return _like(value, _cut(value, sizes, any_rank))
-    if isinstance(value, list):
+    if type(value) is list:
         table = _table(value)
         if table is not None:
             cut = _cut(table, sizes, table.ndim > 1 and not sizes.together)
