@@ -56,7 +56,7 @@ OPTIONAL = {"LICENSE"} | {
 
 TARGETS = {"help", "lab", "setup", "doctor", "clean"}
 TABLES = ("build-system", "project", "project.optional-dependencies", "tool.setuptools.")
-OURS = ("engine", "course", "graders", "docs", "tests", "benchmarks", "answers", "classroom")
+OURS = {"engine", "course", "graders", "docs", "tests", "benchmarks"}
 README = "graders/learner_readme.md"
 IMPORT = re.compile(
     r"^[ \t>.]*(?:from[ ]+(?P<dots>\.+)?(?P<module>[\w.]+)?[ ]+import[ ]+"
@@ -131,6 +131,7 @@ def write(archive: Archive, folder: Path) -> Path:
 
 def contents(root: Path) -> dict[str, bytes]:
     """Every file of the archive, by its path in it."""
+    root = root.resolve()
     files: dict[str, bytes] = {}
     for pattern in CONTENTS:
         found = [path for path in sorted(root.glob(pattern)) if _seen(path.relative_to(root))]
@@ -241,6 +242,7 @@ ADAPTED: dict[str, Callable[[Path], str]] = {
 
 def missing(files: Mapping[str, bytes], root: Path) -> Iterator[str]:
     """Modules that something in the archive imports, and that are not in it."""
+    ours = OURS | {path.stem for path in (root / "graders" / "instructor").iterdir()}
     for name, text in _python(files):
         folder = PurePosixPath(name).parent.parts
         for match in IMPORT.finditer(text):
@@ -257,7 +259,7 @@ def missing(files: Mapping[str, bytes], root: Path) -> Iterator[str]:
                 path = each.replace(".", "/")
                 here = any(file in files for file in (f"{path}.py", f"{path}/__init__.py"))
                 there = (root / path).is_dir() or (root / f"{path}.py").is_file()
-                if each.split(".")[0] in OURS and not here and (certain or there):
+                if each.split(".")[0] in ours and not here and (certain or there):
                     yield (
                         f"{name} imports {each}, which is not in the archive: put it into LEARNER"
                         " in graders/archive.py if a learner may have it"
@@ -355,6 +357,17 @@ def _git(root: Path, *arguments: str) -> str:
     return done.stdout if done.returncode == 0 else ""
 
 
+def report(archive: Archive, file: Path | None) -> Iterator[str]:
+    """What to tell whoever made an archive; `file` is None when it was only checked."""
+    yield from archive.notes
+    size = f"{len(archive.files)} files, {len(archive.data) / 1e6:.1f} MB"
+    if file is None:
+        yield f"{archive.name}.zip: {size}, nothing in it that must not be. Nothing was written."
+    else:
+        yield f"{os.path.relpath(file)}: {size}"
+        yield f"SHA-256 {archive.sha256}"
+
+
 # --- The command -------------------------------------------------------------------------------
 
 
@@ -382,14 +395,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CourseError as error:
         print(error, file=sys.stderr)
         return 2
-    for note in archive.notes:
-        print(note)
-    size = f"{len(archive.files)} files, {len(archive.data) / 1e6:.1f} MB"
-    if given.check:
-        print(f"{archive.name}.zip: {size}, nothing in it that must not be. Nothing was written.")
-        return 0
-    file = write(archive, given.to or course.root / "dist")
-    print(f"{os.path.relpath(file)}: {size}\nSHA-256 {archive.sha256}")
+    file = None if given.check else write(archive, given.to or course.root / "dist")
+    print("\n".join(report(archive, file)))
     return 0
 
 

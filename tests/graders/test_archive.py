@@ -16,6 +16,7 @@ import sysconfig
 import time
 import tomllib
 import zipfile
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import nbformat
@@ -188,6 +189,26 @@ def test_the_environment_is_the_courses_without_what_only_tests_need(built, sour
     lab = [*mine["project"]["dependencies"], *mine["project"]["optional-dependencies"]["lab"]]
     assert listed[-1] == {"pip": ["-e ."]}
     assert plain == {re.match(r"[\w.-]+", each)[0] for each in lab} | {"python", "pip"}
+
+
+def test_everything_it_imports_is_in_its_locks(built):
+    """The tests run where more is installed than a learner has."""
+    locks = (built.files[f"locks/{lock}.txt"].decode() for lock in ("lab", "gpu"))
+    locked = {name for lock in locks for name in re.findall(r"^([a-z0-9-]+)[\[=]", lock, re.M)}
+    known = packages_distributions()
+    imported = set()
+    for _, text in archive._python(built.files):
+        for node in ast.walk(archive.leaks.parse(text)):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                imported.add(node.module.split(".")[0])
+    imported -= {*sys.stdlib_module_names, *archive.OURS}
+    assert {"numpy", "IPython", "anywidget", "llvmlite"} <= imported
+    # Done without where they are not there: see course.doctor, engine.devices and graders.check.
+    imported -= {"pip", "cupy", "hypothesis"}
+    names = {each: re.sub(r"[-_.]+", "-", known.get(each, ["?"])[0]).lower() for each in imported}
+    assert {each for each, name in names.items() if name not in locked} == set()
 
 
 def test_the_readme_is_for_learners(built, source):
