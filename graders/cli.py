@@ -10,13 +10,17 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from graders import commands, late
 from graders import grade as grading
-from graders.course import Course, CourseError
+from graders.course import Course
+from graders.rebuild import one_line
 from graders.release import ReleaseError
 from graders.release import release as make_release
 from graders.terminal import FAILED, UNUSABLE, Assignment, console, fail, progress, say, usable
+
+__all__ = ["FAILED", "UNUSABLE", "app"]
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 
@@ -28,13 +32,23 @@ def release(
 ) -> None:
     """Write exercises/ from solutions/, and prove that no solution is in it."""
     try:
-        changes = make_release(Course(), only_check=check, overwrite=overwrite)
+        with usable(), progress() as bar:
+            line = bar.add_task("Releasing", total=None)
+            course = Course()
+            changes = make_release(course, only_check=check, overwrite=overwrite)
+            bar.update(line, description="Released", total=1, completed=1)
     except ReleaseError as error:
         fail(str(error), FAILED)
-    except CourseError as error:
-        fail(str(error), UNUSABLE)
     for change in changes:
         console.print(f"{change.what:<8} exercises/{change.path}", highlight=False)
+    table = Table(title="Exercises", title_justify="left")
+    kinds = ("new", "changed", "removed")
+    for head in ("assignment", *kinds):
+        table.add_column(head, justify="left" if head == "assignment" else "right")
+    for name in course.assignments():
+        own = [change.what for change in changes if change.path.startswith(f"{name}/")]
+        table.add_row(name, *(str(own.count(kind)) for kind in kinds))
+    console.print(table)
     if check and changes:
         fail("exercises/ is not what solutions/ give: run `make release`", FAILED)
     count = "as they were" if not changes else f"{len(changes)} of them new, changed or removed"
@@ -62,11 +76,16 @@ def grade(
     console.print(f"Grades: {to.relative_to(course.root)}", highlight=False, soft_wrap=True)
     console.print(f"Feedback: {course.directory.feedback_directory}/", highlight=False)
     for stranger in grading.strangers(course):
-        console.print(f"Not graded, no assignment has this name: {stranger}", style="yellow")
+        say(f"Not graded, no assignment has this name: {stranger}", "yellow")
+    changed = sum(bool(each.notes) for each in grades)
+    if changed:
+        say(f"{changed} were mended so that they could be graded: grading/notes.csv", "yellow")
     failed = [each for each in grades if each.problem]
     for each in failed:
-        who = f"{each.submission.student}, {each.submission.assignment}"
-        console.print(f"{who}: {each.problem}", style="red", markup=False, soft_wrap=True)
+        say(f"{each.submission}: {each.problem}", "red")
+    noted = sum(bool(each.notes) for each in grades)
+    if noted:
+        say(f"Changed in {noted} of {len(grades)} before they were graded: grading/notes.csv")
     if failed:
         problems = course.grading / "problems.csv"
         fail(
@@ -96,7 +115,7 @@ def feedback(assignment: Assignment = None) -> None:
         table.add_row(name, str(written), str(lost))
     console.print(table)
     for submission, why in failed.items():
-        say(f"{submission.student}, {submission.assignment}: {why}", "red")
+        say(f"{submission}: {why}", "red")
     say(f"Feedback: {len(todo) - len(failed)} of {len(todo)} written.")
     if failed:
         raise typer.Exit(FAILED)
@@ -126,7 +145,7 @@ def _table(assignment: str, grades: list[grading.Grade]) -> Table:
     for each in grades:
         row = [f"{each.points[task][0]:g}" if task in each.points else "" for task in tasks]
         total = "not graded" if each.problem else f"{each.total:g}"
-        table.add_row(each.submission.student, *row, total)
+        table.add_row(Text(one_line(each.submission.student)), *row, total)
     return table
 
 

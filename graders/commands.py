@@ -88,10 +88,11 @@ def _show_collected(outcomes: list[collecting.Outcome]) -> None:
 
 def late(assignment: Assignment = None) -> None:
     """Apply grading/deadlines.toml again: due dates, extensions, penalties. Runs no code."""
-    with usable():
+    found = []
+    with usable(), progress() as bar:
         course = Course()
-        chosen = course.assignment(assignment) if assignment else None
-        found = lateness.apply(course, chosen)
+        for name in bar.track(named(course, assignment), description="Deadlines"):
+            found += lateness.apply(course, name)
     table = Table(title="Late", title_justify="left")
     for head in ("student", "assignment", "received", "due", "late", "penalty"):
         table.add_column(head)
@@ -191,12 +192,15 @@ def manual_export(
     every: Annotated[bool, typer.Option(help="Every graded cell, not those that wait.")] = False,
 ) -> None:
     """Write the cells that wait for a person as CSV, to be filled in."""
-    with usable():
+    with usable(), progress() as bar:
+        line = bar.add_task("Changes in formgrader", total=2)
         course = Course()
         by_hand.note_others(course)
+        bar.update(line, advance=1, description="Cells")
         name = course.assignment(assignment) if assignment else None
         found = by_hand.marks(course, name, every)
         written = by_hand.write(course, found, to)
+        bar.advance(line)
     say(f"{len(found)} cells: {written}")
 
 
@@ -206,11 +210,15 @@ def manual_import(
     who: Annotated[str, typer.Option(help="Who graded. The name of your account.")] = "",
 ) -> None:
     """Put the scores and comments of a CSV into the gradebook, all of them or none."""
-    with usable():
+    with usable(), progress() as bar:
+        line = bar.add_task("Changes in formgrader", total=3)
         course = Course()
         by_hand.note_others(course)
+        bar.update(line, advance=1, description="Scores")
         changes = by_hand.read(course, file, who)
+        bar.update(line, advance=1, description="Penalties")
         lateness.apply(course)
+        bar.update(line, advance=1, description="Imported")
     table = Table(title="Changed by hand", title_justify="left")
     for head in ("student", "assignment", "cell", "what", "before", "after"):
         table.add_column(head, overflow="fold")
