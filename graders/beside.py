@@ -50,7 +50,7 @@ class Shapes:
     @property
     def says(self) -> str:
         """The same in words: the text alternative of the picture."""
-        return f"expected {in_words(self.expected)}; got {in_words(self.got)}. {self._difference()}"
+        return f"Expected {in_words(self.expected)}; got {in_words(self.got)}. {self._difference()}"
 
     def _difference(self) -> str:
         if len(self.expected) != len(self.got):

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from graders import diagnose, tasks
-from graders.beside import Table, beside, shapes
+from graders.beside import beside, shapes
 from graders.compare import a, differs
 from graders.guard import Ran, Stopped, time_limit
 from graders.guard import run as guarded
@@ -328,7 +328,7 @@ def _failure(task: Task, first: diagnose.Outcome, effort: Effort) -> Failure:
         except Exception:  # whatever it is, it is not to be laid beside anything
             compared = None
     said = (got, f"{expected} is expected", f"it raised {type(error).__name__}")
-    what = "" if first.wrong in said or isinstance(compared, Table) else f"{first.wrong}."
+    what = "" if first.wrong in said or compared else f"{first.wrong}."
     return Failure(
         label=first.label,
         input=shown_input(task, first.case),

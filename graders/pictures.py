@@ -10,7 +10,7 @@ from html import escape
 
 from graders.beside import Shape, Shapes, in_words
 
-CELL, GAP, MARGIN, LINE = 13, 8, 4, 16
+CELL, GAP, MARGIN, LINE = 16, 8, 4, 18
 MOST = (6, 5, 3, 3)
 """How many entries are drawn of the last axis, the one before it, and so on."""
 

@@ -110,7 +110,7 @@ class Report:
         else:
             rows += _beside("expected", failure.expected, "got", failure.got)
         if isinstance(compared, Shapes):
-            rows += _row("shapes", compared.says)
+            rows += _row("so", compared.says)
         for head, text in (("so", failure.what), ("where", failure.line)):
             rows += _row(head, text) if text else []
         if failure.printed:

@@ -63,9 +63,11 @@ CSS = """
   text-align: right;
   font-family: var(--jp-code-font-family, ui-monospace, monospace); font-size: 13px; white-space: nowrap;
 }
-.tx-report.tx-report.tx-report .tx-grid td.tx-off { border-bottom: 2px dashed var(--tx-mark); }
+.tx-report.tx-report.tx-report .tx-grid td.tx-off {
+  outline: 1px dashed var(--tx-mark); outline-offset: -2px;
+}
 .tx-report.tx-report.tx-report .tx-grid td.tx-worst {
-  border: 2px solid var(--tx-mark); font-weight: 700;
+  outline: 2px solid var(--tx-mark); outline-offset: -2px; font-weight: 700;
 }
 .tx-report.tx-report.tx-report .tx-shapes { margin: 6px 0; }
 .tx-report.tx-report.tx-report .tx-shapes > div { display: flex; flex-wrap: wrap; gap: 6px 36px; }

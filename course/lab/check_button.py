@@ -17,8 +17,8 @@ import traitlets
 from IPython import get_ipython
 
 from course.lab.base import module
-from graders import check as checks
 from graders import tasks
+from graders.check import _MISSING, grade
 from graders.tasks.base import Task
 
 NOTE = (
@@ -52,7 +52,7 @@ class CheckAgain(anywidget.AnyWidget):
         """Check a task again, and record the attempt. The report as HTML, and in a few words."""
         task = tasks.find(task_id)
         obj = self._now(task)
-        report = checks.grade(task, checks._MISSING if obj is None else obj, keep=True)
+        report = grade(task, _MISSING if obj is None else obj, keep=True)
         notes = (*report.notes, NOTE)
         shown = replace(report, notes=notes, button=self.button(task, obj))
         return {"html": shown._repr_html_(), "says": report.text().split("\n")[0]}
@@ -66,6 +66,9 @@ class CheckAgain(anywidget.AnyWidget):
         return _defined(name) if callable(_defined(name)) else given
 
     def _on_message(self, _widget: object, content: dict[str, Any], _buffers: object) -> None:
+        if content["do"] == "ping":
+            self.send({"alive": True})
+            return
         at = content["at"]
         try:
             reply = self.check(str(content["task"]))

@@ -1,6 +1,6 @@
 // Check again: answers the buttons in the reports of `check`, which are plain HTML in cell outputs.
-// It has no view of its own. As long as the kernel lives, its buttons are shown; a click asks
-// Python for a new report, which takes the place of the old one.
+// It has no view of its own. As long as Python answers, its buttons are shown; a click asks for a new
+// report, which takes the place of the old one.
 
 function initialize({ model }) {
   const uid = model.get("_uid");
@@ -21,7 +21,28 @@ function initialize({ model }) {
     model.send({ do: "check", task: button.dataset.task, at: count });
   }
 
+  // Told when the kernel goes or comes back, but not which: then the buttons wait for an answer.
+  function ping() {
+    shown.disabled = true;
+    try {
+      model.send({ do: "ping" });
+    } catch {
+      // There is no kernel to send it to.
+    }
+  }
+
+  // Nobody is told when the notebook is closed or its kernel shut down.
+  function look() {
+    const manager = model.widget_manager;
+    const gone = manager && "kernel" in manager && (!manager.kernel || manager.kernel.isDisposed);
+    if (gone) leave();
+  }
+
   function answer(reply) {
+    if (reply.alive) {
+      shown.disabled = false;
+      return;
+    }
     const button = waiting.get(reply.at);
     waiting.delete(reply.at);
     if (!button) return;
@@ -43,11 +64,17 @@ function initialize({ model }) {
 
   document.addEventListener("click", ask);
   model.on("msg:custom", answer);
-  return () => {
+  model.on("comm_live_update", ping);
+  const clock = setInterval(look, 500);
+
+  function leave() {
+    clearInterval(clock);
     document.removeEventListener("click", ask);
     model.off("msg:custom", answer);
+    model.off("comm_live_update", ping);
     shown.remove();
     status.remove();
-  };
+  }
+  return leave;
 }
 export default { initialize };
