@@ -63,6 +63,8 @@ def grade(
     """Grade grading/submitted/<student>/<assignment>/, write feedback, export the grades."""
     course, todo = _course_and_todo(assignment)
     with usable(), progress() as bar:
+        late.deadlines(course.root, course.assignments())  # or else every submission would fail
+        late.receipts(course.root)
         line = bar.add_task("Grading", total=len(todo))
 
         def step(what: str, done: int) -> None:

@@ -27,9 +27,9 @@ from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
 from graders import late
-from graders.uploads import File, Limits, Refused, files
 from graders.course import Course
 from graders.roster import Roster, plain, slug, unfit
+from graders.uploads import File, Limits, Refused, files
 
 MOODLE = re.compile(r"(?P<who>.+?)_(?P<id>\d+)_assignsubmission_file_(?P<file>.*)", re.I)
 CANVAS = re.compile(
@@ -113,7 +113,7 @@ def collect(
             else:
                 key = (found.student, found.assignment, found.notebook)
                 attempts.setdefault(key, []).append(found)
-    times = late.receipts(course.root, received) if received else {}
+    times = dict(late.receipts(course.root, received)) if received else {}
     for person in roster.people:
         stamp = moodle_time(person.received, zone)
         if assignment and stamp:

@@ -19,7 +19,8 @@ writes (graders/collect.py), and from nowhere else. Without a time there, nobody
     ada = 3                            # days
     ben = "2026-12-10 12:00"           # or a due date of one's own
 
-An assignment that the file does not name keeps the due date set in formgrader, and no penalty.
+An assignment that the file names has the due date and the extensions that stand here, and no others.
+One that it does not name keeps those set in formgrader, and no penalty.
 """
 
 from __future__ import annotations
@@ -27,9 +28,12 @@ from __future__ import annotations
 import csv
 import math
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -273,7 +277,7 @@ def time_zone(root: Path) -> tzinfo:
     return _zone(tomllib.loads(file.read_text(encoding="utf-8")).get("time_zone", "UTC"))
 
 
-def receipts(root: Path, file: Path | None = None) -> dict[tuple[str, str], datetime]:
+def receipts(root: Path, file: Path | None = None) -> Mapping[tuple[str, str], datetime]:
     """When each (student, assignment) was received: grading/received.csv, or a file like it.
 
     It has the columns student, assignment and timestamp (ISO 8601; one without an offset is in the
@@ -282,7 +286,15 @@ def receipts(root: Path, file: Path | None = None) -> dict[tuple[str, str], date
     file = file or root / "grading" / RECEIVED
     if not file.exists():
         return {}
-    zone, found = time_zone(root), {}
+    found = file.stat()
+    return _receipts(file, (found.st_mtime_ns, found.st_size, found.st_ino), time_zone(root))
+
+
+@lru_cache(maxsize=4)  # nbgrader asks once for every submission
+def _receipts(
+    file: Path, version: tuple[int, ...], zone: tzinfo
+) -> Mapping[tuple[str, str], datetime]:
+    found = {}
     with file.open(newline="", encoding="utf-8-sig") as rows:
         for number, row in enumerate(csv.DictReader(rows), start=2):
             try:
@@ -293,4 +305,4 @@ def receipts(root: Path, file: Path | None = None) -> dict[tuple[str, str], date
                 raise CourseError(
                     f"{file.name}, line {number}: needs student, assignment and timestamp: {error}"
                 ) from error
-    return found
+    return MappingProxyType(found)

@@ -28,8 +28,8 @@ KGRAM, WINDOW, LENGTH = 30, 8, 60
 WINDOW - 1 is found for certain. Less than LENGTH in all is nothing to look at."""
 LEAST = 0.5
 COMMON = 0.2
-FEW = 3
-"""What more than FEW and more than COMMON of the class wrote is everybody's."""
+FEW, MANY = 3, 30
+"""What more than COMMON of the class wrote is everybody's: never FEW students, always MANY."""
 HELP = (
     "Look at these. Two answers can be alike because two people worked together, read the same "
     "page, or had the same idea: the report cannot know, and nothing follows from it alone."
@@ -98,7 +98,7 @@ def compare(
         )
         prints.append((answers, found))
     seen = Counter(mark for _, found in prints for mark in found.hashes)
-    most = max(FEW, common * len(prints))
+    most = max(FEW, min(common * len(prints), MANY))
     everybodys = {mark for mark, count in seen.items() if count > most}
     for _, found in prints:
         found.hashes -= everybodys

@@ -274,6 +274,26 @@ def test_the_command_lists_who_is_late(course, monkeypatch):
     assert done.exit_code == cli.UNUSABLE and "77 is none of the assignments" in done.output
 
 
+def test_a_file_that_cannot_be_meant_stops_the_grading_before_it_begins(course, monkeypatch):
+    (course.folder("submitted") / "ada" / ASSIGNMENT).mkdir(parents=True)
+    monkeypatch.chdir(course.root)
+    for name, text in (("deadlines.toml", "[77]\n"), ("received.csv", "a,b\n1,2\n")):
+        file = course.grading / name
+        before = file.read_text() if file.exists() else ""
+        file.write_text(text)
+        done = CliRunner().invoke(cli.app, ["grade"])
+        assert done.exit_code == cli.UNUSABLE and name in done.output
+        assert not course.folder("autograded").exists()
+        file.write_text(before)
+
+
+def test_a_receipt_that_is_corrected_counts_at_once(course):
+    received(course, ada=DUE)
+    assert late.receipts(course.root)["ada", ASSIGNMENT] == DUE
+    received(course, ada=DUE + timedelta(days=1, hours=1), ben=DUE)
+    assert late.receipts(course.root)["ada", ASSIGNMENT] == DUE + timedelta(days=1, hours=1)
+
+
 def test_the_command_runs_as_a_process(course):
     received(course, ada=DUE + timedelta(hours=12))
     done = subprocess.run(
