@@ -1,6 +1,6 @@
 """Mutation test of the checks: do they notice when a right solution is changed a little?
 
-    python -m graders.instructor.mutants          # the table of every task
+    python -m graders.instructor.mutants          # the table of every task, and the survivors
     python -m graders.instructor.mutants 09.keras # of the tasks whose id begins so
 
 Every reference solution is changed in one place at a time, by the operators of mutation testing
@@ -224,7 +224,6 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m graders.instructor.mutants")
     parser.add_argument("tasks", nargs="*", default=[""], help="ids, or how they begin")
     parser.add_argument("--seed", default=os.urandom(8).hex(), help="of the inputs; fresh without")
-    parser.add_argument("--equal", action="store_true", help="list the equivalent ones as well")
     chosen = parser.parse_args(arguments)
     wanted = [task for task in solutions() if task.startswith(tuple(chosen.tasks))]
     if not wanted:
@@ -242,10 +241,9 @@ def main(arguments: list[str] | None = None) -> int:
     print(total)
     for change in sorted(total.missed, key=lambda change: weight(change.diff)):
         print(f"  missed: [{change.operator}] {change.diff}")
-    if chosen.equal:
-        for task_id in wanted:
-            for diff, why in equivalent().get(task_id, {}).items():
-                print(f"  equal, {task_id}: {diff}: {why}")
+    for task_id in wanted:
+        for diff, why in equivalent().get(task_id, {}).items():
+            print(f"  equal, {task_id}, {diff}: {why}")
     short = [exercise.name for exercise in exercises.values() if exercise.rate < TARGET]
     return int(bool(total.missed or short))
 

@@ -326,6 +326,12 @@ FIT = Task(
             predicts(lambda x, y, n, rate, w, b: keras_fit(x, y, n, rate, w, b, batch=1)),
         ),
         Misconception(
+            "small_batches",
+            "It is right for a few examples and not for more than 32: that is the size of a batch "
+            "when nobody tells `fit` another. Here all examples are one batch.",
+            lambda seen: all(len(outcome.case.args[0]) > 32 for outcome in seen.wrong),
+        ),
+        Misconception(
             "one_epoch",
             "The first epoch is right, and no other follows, or each begins again at the start.",
             in_check("two epochs", returned(

@@ -9,7 +9,15 @@ from graders.tasks.ch01_layout import FLAT, outside, places, unfitting
 from graders.tasks.ch01_rank import DTYPE, SHAPE, bools_with_numbers, ragged_lists
 from graders.tasks.ch05_once import frozen, printed_lines
 from graders.tasks.ch05_tracing import expression, program_of
-from graders.tasks.ch09_updates import gradient_truth, keras_fit, long_runs
+from graders.tasks.ch09_keras_way import FORWARD, MSE, dense_truth, glorot, loss_truth
+from graders.tasks.ch09_updates import (
+    SGD,
+    first_epochs,
+    gradient_truth,
+    keras_fit,
+    long_runs,
+    sgd_truth,
+)
 
 DRAW = Draw(seed=7, times=3)
 NAMES = {"add": "add", "subtract": "sub", "multiply": "mul"}
@@ -102,13 +110,55 @@ def test_gradients_agree_with_differences():
 
 
 def test_fit_agrees_with_a_loop_in_double_precision():
-    for x, y, epochs, rate, w, b in long_runs(DRAW):
+    """With more examples than a batch of fit holds by default, among others."""
+    inputs = [*long_runs(DRAW), *first_epochs(1, DRAW), *first_epochs(2, DRAW)]
+    assert max(len(x) for x, *_ in inputs) > 32
+    for x, y, epochs, rate, w, b in inputs:
         at, label = np.array(x), np.array(y)
         start = (w, b)
         for _ in range(epochs):
             error = w * at + b - label
             w, b = w - rate * 2 * (error * at).mean(), b - rate * 2 * error.mean()
-        assert keras_fit(x, y, epochs, rate, *start) == pytest.approx((w, b), rel=2e-4)
+        assert keras_fit(x, y, epochs, rate, *start) == pytest.approx((w, b), rel=2e-4, abs=2e-5)
+
+
+def wide(arrays):
+    return [np.asarray(array, np.float64) for array in arrays]
+
+
+def test_predictions_losses_and_updates_agree_with_numpy_in_double_precision():
+    for check in FORWARD.checks[:3]:
+        for args in check.cases(DRAW):
+            x, w, b = wide(args)
+            expected = np.einsum("bf,fu->bu", x, w) + b
+            np.testing.assert_allclose(dense_truth(*args), expected, rtol=1e-5, atol=1e-5)
+    for check in MSE.checks[:3]:
+        for args in check.cases(DRAW):
+            y_true, y_pred = wide(args)
+            assert loss_truth(*args) == pytest.approx(np.square(y_true - y_pred).mean(), rel=1e-5)
+    for check in SGD.checks:
+        for params, grads, rate in check.cases(DRAW):
+            updated = sgd_truth(params, grads, rate)
+            assert len(updated) == len(params)
+            for new, old, gradient in zip(updated, wide(params), wide(grads), strict=True):
+                np.testing.assert_allclose(new, old - rate * gradient, rtol=1e-5, atol=1e-5)
+
+
+def test_uniform_weights_are_never_refused_and_nearly_right_ones_always():
+    """The limits of `glorot` leave no false alarm among layers that are right."""
+    numbers = np.random.default_rng(1)
+    limit = (6 / 96) ** 0.5
+    check = glorot(64, 32).wrong
+
+    def said(w):
+        return check([w.astype(np.float32), np.zeros(32, np.float32), w[::-1]])
+
+    uniform = [numbers.uniform(-1, 1, (64, 32)) * limit for _ in range(1000)]
+    assert [said(w) for w in uniform if said(w)] == []
+    for scale, says in ((0.95, "spread to"), (1.05, "beyond"), (0.5, "spread to")):
+        assert all(says in said(w * scale) for w in uniform[:50])
+    bell = (np.clip(numbers.normal(0, limit / 2, (64, 32)), -limit, limit) for _ in range(50))
+    assert all("unevenly" in said(w) for w in bell)
 
 
 def test_every_case_has_a_truth():

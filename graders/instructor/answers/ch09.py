@@ -380,6 +380,26 @@ def fit_one_by_one(x, y, epochs, learning_rate, w, b):
     return w, b
 
 
+@wrong(FIT, "small_batches")
+def fit_in_batches(x, y, epochs, learning_rate, w, b):
+    for _ in range(epochs):
+        for start in range(0, len(x), 32):
+            part = slice(start, start + 32)
+            w, b = _line(x[part], y[part], 1, learning_rate, w, b)
+    return w, b
+
+
+@wrong(FIT, "small_batches")
+def fit_with_the_default_batch(x, y, epochs, learning_rate, w, b):
+    layer = tf.keras.layers.Dense(1)
+    model = tf.keras.Sequential([layer])
+    model.build((None, 1))
+    layer.set_weights([np.array([[w]]), np.array([b])])
+    model.compile(tf.keras.optimizers.SGD(learning_rate), "mse")
+    model.fit(np.array(x)[:, None], np.array(y)[:, None], epochs=epochs, verbose=0)
+    return tuple(float(value.ravel()[0]) for value in layer.get_weights())
+
+
 @wrong(FIT, "one_epoch")
 def fit_one_epoch(x, y, epochs, learning_rate, w, b):
     return _line(x, y, min(epochs, 1), learning_rate, w, b)
