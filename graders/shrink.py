@@ -230,11 +230,12 @@ def _cut(array: np.ndarray, sizes: _Sizes, any_rank: bool) -> np.ndarray:
 
 
 def _like(before: np.ndarray, array: np.ndarray) -> np.ndarray:
-    """With gaps between its elements, where there were some before."""
+    """In the same order in memory; with gaps between its elements, where there were some before."""
     if before.flags.c_contiguous or not array.ndim:
         return array
-    spread = np.repeat(array, 2, axis=-1)
-    return spread[..., ::2]
+    if before.flags.f_contiguous:
+        return np.asfortranarray(array)
+    return np.repeat(array, 2, axis=-1)[..., ::2]
 
 
 def _parts(text: str) -> list[str]:

@@ -141,6 +141,7 @@ SHAPE = Task(
     asks="`shape_of(nested)`: how many elements there are along each axis, as a tuple of whole "
     "numbers, outermost axis first. Lists that do not fit raise a ValueError that says `ragged`.",
     oracle=shape_in_engine,
+    answer_is_shape=True,
     checks=(
         Check("numbers", numbers),
         Check("lists", flat_lists),

@@ -117,6 +117,7 @@ TRACER = Task(
     asks="`Tracer(name, steps)`: `+`, `-` and `*` with another Tracer or a number compute nothing. "
     "Each appends one step `(new_name, op, left, right)` to `steps` and returns a Tracer for it.",
     oracle=program_of,
+    valid=lambda text: bool(program_of(text)[0]),
     use=recorded,
     shows=lambda text: f'x0, x1 = Tracer("x0", steps), Tracer("x1", steps)\n{text}',
     checks=(

@@ -103,6 +103,12 @@ def test_an_array_with_gaps_between_its_elements_keeps_them():
     assert least.size < array.size and not least.flags.c_contiguous
 
 
+def test_an_array_that_lies_by_columns_stays_so():
+    array = np.arange(20.0).reshape(4, 5).T
+    (least,) = shrunk((array,), lambda v: v.ravel("K").tolist() != v.ravel().tolist())
+    assert least.shape == (2, 2) and least.flags.f_contiguous
+
+
 def test_an_expression_becomes_one_of_its_parts():
     (least,) = shrunk(("(x0 + x1 * 3) * (x0 - x1)",), lambda text: "-" in text)
     assert least == "x0 - x1"
