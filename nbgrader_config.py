@@ -37,7 +37,15 @@ course.ignore = ["*"]
 # A blank answer raises: the check reads that as "not started yet".
 c.ClearSolutions.code_stub = {"python": "# YOUR CODE HERE\nraise NotImplementedError()"}
 
-# nbgrader's own steps, and one more after the second: see graders/preprocess.py.
+# nbgrader's own steps, and two more, Rebuilt and HarmlessOutput: see graders/preprocess.py.
+c.Autograde.sanitize_preprocessors = [
+    "graders.preprocess.Rebuilt",
+    "nbgrader.preprocessors.ClearOutput",
+    "nbgrader.preprocessors.DeduplicateIds",
+    "nbgrader.preprocessors.OverwriteKernelspec",
+    "nbgrader.preprocessors.OverwriteCells",
+    "nbgrader.preprocessors.CheckCellMetadata",
+]
 c.Autograde.autograde_preprocessors = [
     "nbgrader.preprocessors.Execute",
     "graders.preprocess.HarmlessOutput",

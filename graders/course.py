@@ -22,7 +22,7 @@ from traitlets.utils.importstring import import_item
 from graders.store import project_root
 
 CONFIG = "nbgrader_config.py"
-SANITIZE = ["ClearOutput", "DeduplicateIds", "OverwriteKernelspec", "OverwriteCells",
+SANITIZE = ["Rebuilt", "ClearOutput", "DeduplicateIds", "OverwriteKernelspec", "OverwriteCells",
             "CheckCellMetadata"]  # fmt: skip
 AUTOGRADE = ["Execute", "HarmlessOutput", "IgnorePattern", "ClearMetadataPreprocessor",
              "LimitOutput", "SaveAutoGrades", "AssignLatePenalties",

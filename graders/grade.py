@@ -36,6 +36,9 @@ class Submission:
     student: str
     assignment: str
 
+    def __str__(self) -> str:
+        return f"{one_line(self.student)}, {self.assignment}"
+
 
 @dataclass(frozen=True)
 class Grade:
@@ -116,7 +119,7 @@ def grade_class(
         gate = Gate(course)
         for submission in todo:
             student, name = submission.student, submission.assignment
-            step(f"{one_line(student)}, {name}", len(grades))
+            step(str(submission), len(grades))
             if problems[name]:
                 grades.append(_result(course, submission, problems[name]))
                 continue

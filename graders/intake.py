@@ -10,21 +10,20 @@ graded has a reason, and costs nobody else anything. What it does not do is run 
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import os
 import re
 import shutil
 import stat
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC
 from pathlib import Path
 from urllib.parse import quote
 
 import nbformat
-from nbgrader.utils import parse_utc
 
 from graders.course import Course
+from graders.late import receipts
 from graders.rebuild import Notes, Refused, one_line, rebuild
 
 MAX_NOTEBOOK_BYTES = 10 * 2**20
@@ -32,11 +31,9 @@ MAX_NOTEBOOK_BYTES = 10 * 2**20
 MAX_FILES = 200
 """How many entries of a folder are looked at."""
 MAX_NAME = 100
-RECEIVED = "received.csv"
-"""In grading/: student, assignment, timestamp. When the server received what; the last row counts."""
-PROBLEM = "problem.txt"
-TIMESTAMP = "timestamp.txt"
-"""Where nbgrader looks for the same, in the folder that it grades."""
+PROBLEM, TIMESTAMP = "problem.txt", "timestamp.txt"
+"""In the intake folder: why there is no notebook; when it was received, by grading/received.csv.
+nbgrader looks for the second, and a student could write there what they like."""
 PATTERN = set("*?[")
 HARMLESS = re.compile(r"\w[\w .,@+'()=-]*(?<! )")
 """formgrader puts the names of students into its pages as they are, and spreadsheets run a cell that
@@ -59,7 +56,7 @@ class Gate:
 
     def __init__(self, course: Course) -> None:
         self.course = course
-        self.received = received(course.grading / RECEIVED)
+        self.received = receipts(course.root)
 
     def take_in(self, student: str, assignment: str) -> Taken:
         """Put the clean notebooks of one submission into the intake folder, or the reason why
@@ -76,9 +73,9 @@ class Gate:
         except Refused as refused:
             problem = one_line(str(refused), 300)
             texts[PROBLEM] = problem + "\n"
-        timestamp = self._timestamp(student, assignment, notes)
-        if timestamp:
-            texts[TIMESTAMP] = timestamp + "\n"
+        when = self.received.get((student, assignment))
+        if when:  # nbgrader's own form, in UTC
+            texts[TIMESTAMP] = f"{when.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f} UTC\n"
         folder = self.course.folder("intake") / student / assignment
         folder.mkdir(parents=True)
         for name, text in texts.items():
@@ -108,17 +105,6 @@ class Gate:
             clean[file.name] = nbformat.writes(notebook, version=4)
         return clean
 
-    def _timestamp(self, student: str, assignment: str, notes: Notes) -> str:
-        """When the server received it, as nbgrader reads it; "" if it did not say."""
-        text = self.received.get((student, assignment), "")
-        try:
-            when: datetime | None = parse_utc(text) if text else None
-        except (ValueError, OverflowError, TypeError):
-            notes.add(f"{RECEIVED} has no time for it but {text!r}: it counts as in time")
-            return ""
-        # nbgrader's times are in UTC, and do not say so
-        return f"{when:%Y-%m-%d %H:%M:%S.%f} UTC" if when else ""
-
 
 def check_name(student: str) -> None:
     """Raise Refused for a folder that nbgrader, a browser or a spreadsheet takes for more than a
@@ -145,17 +131,6 @@ def gradebook_name(student: str) -> str:
     if len(name) > MAX_NAME:
         name = f"{name[:60]}%{hashlib.sha256(os.fsencode(student)).hexdigest()[:16]}"
     return name
-
-
-def received(file: Path) -> dict[tuple[str, str], str]:
-    """The times in grading/received.csv, by student and assignment."""
-    if not file.exists():
-        return {}
-    with file.open(newline="", encoding="utf-8") as rows:
-        return {
-            (row.get("student") or "", row.get("assignment") or ""): row.get("timestamp") or ""
-            for row in csv.DictReader(rows)
-        }
 
 
 def read_folder(

@@ -1,20 +1,24 @@
-"""A step that this course adds to nbgrader's autograding; nbgrader_config.py names it.
+"""Two steps that this course adds to nbgrader's autograding; nbgrader_config.py names them.
 
-A learner's code runs there, and what it shows is shown again in the instructor's browser, by
-formgrader and in the feedback. Text and PNG images are harmless; everything else could run.
+Before the run, `Rebuilt`: only text of a submission goes on. After it, `HarmlessOutput`: what the
+learner's code showed is shown again in the instructor's browser, by formgrader and in the feedback.
+Text and PNG images are harmless there; everything else could run.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+from pathlib import Path
 from typing import Any
 
+import nbformat
 from nbconvert.preprocessors.sanitize import SanitizeHTML
 from nbformat import NotebookNode
 from nbgrader import utils
 from nbgrader.preprocessors import NbGraderPreprocessor
 
+from graders.rebuild import rebuild
 from graders.style import CSS
 
 MAX_CHARACTERS = 100_000
@@ -31,6 +35,27 @@ ATTRIBUTES = ["class", "colspan", "rowspan", "role", "aria-label", "aria-hidden"
               "stroke-width", "stroke-dasharray", "font-size", "font-family", "font-weight",
               "text-anchor", "dominant-baseline"]  # fmt: skip
 STYLE = f"<style>{CSS}</style>"
+
+
+class Rebuilt(NbGraderPreprocessor):
+    """Grades the assignment's own notebook with the submission's answers in it, as graders/intake.py
+    makes it, and nothing else that somebody has put where nbgrader looks.
+
+    What came through `make grade` is that notebook, and stays as it is. This is for formgrader's
+    Autograde button, `nbgrader autograde` and `nbgrader collect`, which know of no gate.
+    """
+
+    def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
+        course, own = self.config.CourseDirectory, resources["nbgrader"]
+        path = Path(own["assignment"]) / f"{own['notebook']}.ipynb"
+        root = Path(course.root)
+        files = (root / "grading" / "release" / path, root / course.release_directory / path)
+        file = next((file for file in files if file.exists()), files[-1])
+        data = nbformat.writes(nb, version=4).encode("utf-8", "surrogatepass")
+        notebook, notes = rebuild(data, nbformat.read(file, as_version=4))
+        for note in notes:
+            self.log.warning("%s, %s: %s", own["student"], path, note)
+        return notebook, resources
 
 
 class HarmlessOutput(NbGraderPreprocessor):

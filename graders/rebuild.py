@@ -29,6 +29,7 @@ MAX_NOTES = 20
 FACTS = ("grade_id", "grade", "solution", "locked", "task", "points", "schema_version", "cell_type")
 """What nbgrader keeps about a cell, and a submission might want to change."""
 DEFINED = re.compile(r"^(?:def|class) (\w+)", re.MULTILINE)
+FENCED = re.compile(r"(`{3,})\n(.*)\n\1", re.DOTALL)
 UNSAFE = re.compile("[\x00\ud800-\udfff]")
 """Neither a file nor a kernel takes these: NUL, and halves of surrogate pairs."""
 
@@ -359,8 +360,12 @@ def _written(source: str, released: NotebookNode) -> int:
 def fenced(text: str) -> str:
     """Text as Markdown that shows it letter by letter: no HTML, no link, no formula in it works.
 
-    The fence is longer than any in the text, so that nothing in it can end it.
+    The fence is longer than any in the text, so that nothing in it can end it. Text that is in
+    such a fence already stays as it is.
     """
+    inside = FENCED.fullmatch(text)
+    if inside and inside[1] not in inside[2]:
+        return text
     longest = max(map(len, re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}\n{text}\n{fence}"

@@ -4,10 +4,13 @@ The score is that of the clean notebook, run here: the assignment's points for e
 does what its docstring promises. That is an oracle of its own, without the course's checks.
 """
 
+import re
+
 import nbformat
 import pytest
 import surgery
 from broken import CASES, NOTEBOOK, Handed
+from nbconvert.filters import markdown2html
 
 import classroom
 from graders import intake, rebuild
@@ -118,6 +121,20 @@ def test_a_submission_that_is_refused_leaves_nothing_of_the_one_before(course):
     assert not (course.folder("autograded") / "again" / ASSIGNMENT).exists()
 
 
+def test_a_clean_notebook_stays_as_it_is(course):
+    """formgrader's Autograde button sends it through the second half of the gate once more."""
+    file = classroom.hand_in(course, "twice", ASSIGNMENT, "solved")
+    notebook = nbformat.read(file, as_version=4)
+    added = [surgery.own("a = 1"), {"cell_type": "markdown", "metadata": {}, "source": "<b>b</b>"}]
+    notebook.cells[5:5] = [nbformat.from_dict(cell) for cell in added]
+    nbformat.write(notebook, file)
+    _, clean = taken(course, "twice")
+    [released] = (course.grading / "release" / ASSIGNMENT).glob("*.ipynb")
+    own = nbformat.read(released, as_version=4)
+    again, notes = rebuild.rebuild(nbformat.writes(clean).encode(), own)
+    assert (again, notes) == (clean, ())
+
+
 def test_the_gate_changes_nothing_of_what_was_handed_in(course):
     file = classroom.hand_in(course, "kept", ASSIGNMENT, "half wrong")
     (file.parent / "more.txt").write_text("more")
@@ -163,7 +180,7 @@ def test_the_time_is_the_servers_and_not_the_students(course):
     stamp = course.folder("intake") / "late" / ASSIGNMENT / "timestamp.txt"
     taken(course, "late")
     assert not stamp.exists()
-    rows = ("student,assignment,timestamp", f"late,{ASSIGNMENT},2026-12-01 10:00:00 UTC",
+    rows = ("student,assignment,timestamp", f"late,{ASSIGNMENT},2026-12-01T10:00:00+00:00",
             f"late,{ASSIGNMENT},2026-12-02T10:00:00+01:00", f"ada,{ASSIGNMENT},2020-01-01 00:00")  # fmt: skip
     (course.grading / "received.csv").write_text("\n".join(rows) + "\n")
     taken(course, "late")
@@ -184,6 +201,28 @@ def test_notes_are_few_and_short():
 @pytest.mark.parametrize("text", ["", "plain", "```\nfence\n```", "`" * 50, "a\n````\n<b>", "~~~"])
 def test_text_in_a_fence_stays_text(text):
     fence, *inside, end = rebuild.fenced(text).split("\n")
-    assert "\n".join(inside) == text
+    assert text in ("\n".join(inside), "\n".join([fence, *inside, end]))
     assert fence == end and set(fence) == {"`"} and len(fence) >= 3
-    assert fence not in text
+    assert not [line for line in inside if fence in line]
+    assert rebuild.fenced(rebuild.fenced(text)) == rebuild.fenced(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<script>1</script>",
+        "<img src=x onerror=1> <svg onload=1>",
+        "```\n</code></pre><script>1</script>\n```\n<script>2</script>",
+        "~~~\n<script>1</script>\n~~~",
+        "[a](javascript:1) ![b](javascript:1) <javascript:1>",
+        "$$x$$ <script>1</script> $$y$$",
+        "\\begin{a}<script>1</script>\\end{a}",
+        "\u2028```\u2029```\x0b<script>1</script>\x0c```\r<script>2</script>",
+        "\n\n\t```\n<!-- --><b>\n&lt;script>",
+    ],
+)
+def test_no_text_in_a_fence_becomes_html(text):
+    """nbgrader's pages are made with this filter of nbconvert's."""
+    html = markdown2html(rebuild.fenced(text))
+    tags = re.findall(r"<[^>]*>?", html)
+    assert tags == ["<pre>", "<code>", "</code>", "</pre>"]

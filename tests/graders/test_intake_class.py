@@ -137,3 +137,16 @@ def test_one_of_three_is_broken(tmp_path):
     assert (ada.problem, cleo.problem) == ("", "")
     assert ben.problem == "the student's folder is a symbolic link, and is not opened"
     assert marks(course, "ben") == {(0, True)}
+
+
+def test_what_is_put_where_nbgrader_looks_is_rebuilt_too(graded):
+    """formgrader's Autograde button and nbgrader's own commands call what this calls."""
+    course, _ = graded
+    student = "past the gate"
+    hand_in_broken(course, student, "points_edited", course.root / "elsewhere")
+    (course.folder("submitted") / student).rename(course.folder("intake") / student)
+    result = course.api.autograde(ASSIGNMENT, student)
+    assert result["success"], result
+    with Gradebook(course.directory.db_url) as gradebook:
+        assert gradebook.find_submission(ASSIGNMENT, student).score == FULL - 3
+    assert "check-shape-of: points is 100, and 3 in the assignment" in result["log"]
