@@ -4,20 +4,24 @@ than it should."""
 import csv
 import html
 import re
+import shutil
 import subprocess
 import sys
+import zipfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import nbformat
 import pytest
+from nbformat.v4 import new_code_cell, new_output
 from nbgrader.api import Gradebook
 from nbgrader.converters import GenerateFeedback
 from typer.testing import CliRunner
 
 import classroom
 import graders
-from graders import cli, export, grade, late, manual, roster, tasks
+from graders import cli, collect, export, grade, late, manual, roster, tasks
+from graders.feedback import ReportsOnly
 from graders.release import solution_lines
 from graders.store import project_root
 
@@ -39,7 +43,8 @@ NOSY = {
 
 @pytest.fixture(scope="module")
 def course(tmp_path_factory):
-    """Four students, graded once; ben was a day late, and ten percent are a day's price."""
+    """Four students in Moodle's zip file, collected and graded once; ben was a day late, and ten
+    percent are a day's price."""
     course = classroom.new_course(tmp_path_factory.mktemp("course"))
     for student, kind in KINDS.items():
         file = classroom.hand_in(course, student, ASSIGNMENT, kind)
@@ -50,14 +55,27 @@ def course(tmp_path_factory):
     (course.grading / "deadlines.toml").write_text(
         f'[{ASSIGNMENT}]\ndue = "2026-12-01 12:00"\npolicy = "percent"\npercent_a_day = 10\n'
     )
-    when = {"ada": DUE, "ben": DUE + timedelta(hours=20)}
-    rows = [f"{student},{ASSIGNMENT},{time.isoformat()}" for student, time in when.items()]
-    (course.grading / "received.csv").write_text(
-        "\n".join(["student,assignment,timestamp", *rows, ""])
-    )
+    _through_moodle(course)
     done = grade.grade_class(course, grade.submissions(course), seed=SEED)
     assert [each.problem for each in done] == [""] * 4
     return course
+
+
+def _through_moodle(course):
+    """Take what was handed in away, and collect it from Moodle's zip file and its worksheet."""
+    archive, rows = course.root / "moodle.zip", ["student,name,moodle_id"]
+    with zipfile.ZipFile(archive, "w") as packed:
+        for number, student in enumerate(KINDS):
+            [file] = (course.folder("submitted") / student / ASSIGNMENT).iterdir()
+            when = DUE + timedelta(hours=20 if student == "ben" else 0)
+            folder = f"The {student.title()}_{number}_assignsubmission_file_"
+            member = zipfile.ZipInfo(f"{folder}/{file.name}", when.timetuple()[:6])
+            packed.writestr(member, file.read_bytes())
+            rows.append(f"{student},The {student.title()},Participant {number}")
+    shutil.rmtree(course.folder("submitted"))
+    (course.grading / "roster.csv").write_text("\n".join(rows))
+    outcomes = collect.collect(course, [archive], roster=roster.of(course.root))
+    assert [(each.what, each.student) for each in outcomes] == [("new", name) for name in KINDS]
 
 
 def points(course, field="auto_score"):
@@ -184,6 +202,36 @@ def test_formgraders_button_writes_the_same_page(course):
     names = [each if isinstance(each, str) else each.__name__ for each in steps]
     assert [name.rpartition(".")[2] for name in names] == [
         "GetGrades", "ReportsOnly", "CSSHTMLHeaderPreprocessor"]  # fmt: skip
+
+
+REPORT = '<style>.tx-report { color: red }</style><div class="tx-report tx-wrong">not yet</div>'
+
+
+@pytest.mark.parametrize(
+    ("output", "graded", "left"),
+    [
+        (new_output("execute_result", {"text/html": REPORT, "text/plain": "1"}), True, REPORT),
+        (new_output("execute_result", {"text/html": REPORT}), False, ""),
+        (new_output("display_data", {"text/html": "<p>tx-report</p>"}), True, ""),
+        (new_output("execute_result", {"text/plain": "the solution"}), True, ""),
+        (new_output("display_data", {"image/png": "iVBORw0KGgo="}), False, ""),
+        (new_output("stream", name="stdout", text="[stopped after 60 s]\n"), False, ""),
+        (new_output("stream", name="stderr", text="x\n[stopped after 60 s]\n"), False, ""),
+        (new_output("stream", name="stderr", text="[stopped after 60 s]\n"), False,
+         "[stopped after 60 s]"),
+        (new_output("error", ename="E", evalue="a\nb", traceback=["secret line"]), False, "E: a b"),
+        (new_output("error", ename="E", evalue="", traceback=["secret line"]), True, "E"),
+    ],
+)  # fmt: skip
+def test_each_kind_of_output_is_kept_or_not(output, graded, left):
+    cell = new_code_cell("check()", outputs=[output], metadata={"nbgrader": {"grade": graded}})
+    ReportsOnly().preprocess_cell(cell, {}, 0)
+    kept = [
+        str(each.get("text") or each.get("data", {}).get("text/html") or each.get("traceback")[0])
+        for each in cell.outputs
+    ]
+    assert "".join(kept).strip() == left
+    assert "secret line" not in str(cell)
 
 
 @pytest.fixture(scope="module")
