@@ -289,8 +289,8 @@ def test_what_a_student_packed_is_opened_once_and_its_clock_is_not_believed(cour
         archive.writestr(early, "ada")
         archive.writestr("more.zip", b"PK")
     outer = {
-        "Lovelace Ada_12345_assignsubmission_file_/work.zip": inner.getvalue(),
-        "turingalan_4713_8003_work.zip": inner.getvalue(),
+        "Lovelace Ada_12345_assignsubmission_file_/packed.zip": inner.getvalue(),
+        "turingalan_4713_8003_packed.zip": inner.getvalue(),
         "grace.zip": inner.getvalue(),
     }
     outcomes = collect.collect(course, [pack(tmp_path / "all.zip", outer)])
@@ -365,7 +365,7 @@ def test_an_encrypted_or_torn_archive_is_told(course, tmp_path):
     with pytest.raises(CourseError, match=r"all\.zip is no zip file"):
         collect.collect(course, [path])
     inside = pack(
-        tmp_path / "outer.zip", {"cleo/work.zip": bytes(data)[:40], "dan/tracing.ipynb": "d"}
+        tmp_path / "outer.zip", {"cleo/packed.zip": bytes(data)[:40], "dan/tracing.ipynb": "d"}
     )
     outcomes = collect.collect(course, [inside])
     assert whats(outcomes) == ["new", "not taken"]
