@@ -24,8 +24,9 @@ from graders.style import CSS
 MAX_CHARACTERS = 100_000
 """Of one output as text."""
 MAX_IMAGE = 2 * 2**20
-TAGS = ["b", "br", "code", "details", "div", "em", "h4", "i", "li", "ol", "p", "pre", "span",
-        "strong", "sub", "summary", "sup", "table", "tbody", "td", "th", "thead", "tr", "ul",
+TAGS = ["b", "br", "caption", "code", "details", "div", "em", "figcaption", "figure", "h4", "i",
+        "li", "ol", "p", "pre", "span", "strong", "sub", "summary", "sup", "table", "tbody", "td",
+        "th", "thead", "tr", "ul",
         "svg", "g", "rect", "line", "circle", "path", "polygon", "polyline", "text", "tspan",
         "title"]  # fmt: skip
 """What a report of a check may be made of. None of them runs anything or fetches anything."""
