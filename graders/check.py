@@ -30,6 +30,7 @@ from graders.tasks.base import Case, Complaint, Draw, Raises, Task
 _MISSING = object()
 GRADED_TIMES = 4
 """How many times as many random inputs a submission is tried on."""
+NEVER_DONE = "that is never done being compared"
 Runner = Callable[[Callable[..., Any], tuple[Any, ...], float], Ran]
 
 
@@ -113,14 +114,14 @@ def _graded(task: Task, obj: Callable[..., Any], effort: Effort, run: Runner) ->
         for check_ in task.checks:
             label = f"{check_.label} on {device}" if device else check_.label
             tried: list[diagnose.Outcome] = []
-            stopped = any(_ends_it(outcome.ran) for outcome in outcomes)
+            stopped = any(_ends_it(outcome, effort) for outcome in outcomes)
             draw = Draw(zlib.crc32(check_.label.encode(), effort.seed), effort.times)
             for case in () if stopped else _cases(task, check_, draw):
                 over = time.perf_counter() - began > effort.total_seconds
                 if over and tried:
                     break  # at least one input of every class is tried, however slow the code
                 tried.append(_try(task, obj, check_.label, case, device, effort, run))
-                if _ends_it(tried[-1].ran):
+                if _ends_it(tried[-1], effort):
                     break
             outcomes += tried
             wrong = any(outcome.wrong for outcome in tried)
@@ -145,16 +146,20 @@ def _graded(task: Task, obj: Callable[..., Any], effort: Effort, run: Runner) ->
     return _report(task, first, likely, tuple(lines), notes, effort)
 
 
-def _ends_it(ran: Ran) -> bool:
-    """Is the rest not worth trying: would every input take as long, or as much memory?"""
-    return ran.timed_out or isinstance(ran.error, MemoryError)
+def _ends_it(outcome: diagnose.Outcome, effort: Effort) -> bool:
+    """Is the rest not worth trying: would every input take as long, or, where the learner waits, as
+    much memory?"""
+    full = isinstance(outcome.ran.error, MemoryError) and not effort.graded
+    return outcome.ran.timed_out or full or NEVER_DONE in str(outcome.wrong)
 
 
 def _likely(
     task: Task, outcomes: tuple[diagnose.Outcome, ...], effort: Effort
 ) -> diagnose.Misconception | None:
+    if NEVER_DONE in str(diagnose.Seen(outcomes).first.wrong):
+        return None
     try:
-        with _bounded(effort, 20):
+        with _bounded(effort, 3):
             seconds = math.inf if effort.graded else effort.total_seconds / 4
             return diagnose.diagnose(task, outcomes, seconds)
     except Stopped:  # what was returned cannot be looked at and done with
@@ -180,7 +185,7 @@ def _smallest(
     the oracle gives a truth for that, as long as there is time."""
     first = diagnose.Seen(outcomes).first
     seconds = min(left, effort.shrink_seconds)
-    if not isinstance(first.case, Drawn) or _ends_it(first.ran) or seconds <= 0.05:
+    if not isinstance(first.case, Drawn) or _ends_it(first, effort) or seconds <= 0.05:
         return first
     quick = replace(effort, call_seconds=min(effort.call_seconds, seconds))
     shows = likely is not None and _shows(likely, first)
@@ -195,7 +200,7 @@ def _smallest(
             return None
         outcome = _try(task, obj, first.label, case, first.device, quick, run)
         alike = outcome.wrong and type(outcome.ran.error) is type(first.ran.error)
-        if not alike or _ends_it(outcome.ran):
+        if not alike or _ends_it(outcome, effort):
             return None
         return outcome if not shows or (likely and _shows(likely, outcome)) else None
 
@@ -238,7 +243,7 @@ def _try(
         with _bounded(effort):
             wrong = _judged(task, case, ran, effort)
     except Stopped:
-        wrong = f"{a(ran.value)} that is never done being compared"
+        wrong = f"{a(ran.value)} {NEVER_DONE}"
     except Exception as error:  # what was returned cannot even be looked at
         wrong = f"{a(ran.value)} that raises {type(error).__name__} when it is compared"
     return diagnose.Outcome(label, case, ran, wrong, device)

@@ -17,6 +17,8 @@ MIB = 2**20
 MOST = 512 * MIB
 """What a call may take at most; on a small machine a third of what is free."""
 LEAST_ROOM = 512 * MIB
+GPUS = ("/dev/nvidiactl", "/dev/dxg")
+"""One of these is there when NVIDIA's driver is: on Linux, and on Linux under Windows."""
 
 
 def most() -> int:
@@ -55,11 +57,11 @@ def _peak() -> int:
 def huge_requests_refused(allowed: int) -> Iterator[None]:
     """For the length of the block, a request for far more than `allowed` is a MemoryError.
 
-    On Linux and in the main thread alone: other threads may be at work of their own. Not when a
-    GPU is in use either, whose driver asks for address space by the terabyte.
+    On Linux and in the main thread alone: other threads may be at work of their own. Not where there
+    is a GPU either, whose driver asks for address space by the terabyte.
     """
     main = threading.current_thread() is threading.main_thread()
-    if sys.platform != "linux" or not main or "cupy" in sys.modules:
+    if sys.platform != "linux" or not main or any(map(os.path.exists, GPUS)):
         yield
         return
     import resource

@@ -12,6 +12,7 @@ import random
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -56,16 +57,18 @@ GENERAL = (
 )  # fmt: skip
 
 ENGINE = {
+    "engine.dispatch": ("context.builder", "context.log"),
     "engine.config": ("_eager_functions",),
     "engine.keras.config": ("_floatx", "_epsilon", "_image_data_format", "_unsafe_deserialization"),
     "engine.keras.dtype_policy": ("_default",),
 }
-"""Settings of the engine: attributes of those modules, where they are loaded."""
+"""Settings of the engine: attributes of those modules, where they are loaded. The context has them when
+numbers are checked, and when a tape that was never closed goes on recording."""
 
 
 def _engine() -> dict[tuple[str, str], Any]:
     return {
-        (module, name): getattr(sys.modules[module], name)
+        (module, name): attrgetter(name)(sys.modules[module])
         for module, names in ENGINE.items()
         if module in sys.modules
         for name in names
@@ -74,7 +77,9 @@ def _engine() -> dict[tuple[str, str], Any]:
 
 def _engine_back(before: dict[tuple[str, str], Any]) -> None:
     for (module, name), value in before.items():
-        setattr(sys.modules[module], name, value)
+        *owner, last = name.split(".")
+        place = attrgetter(*owner)(sys.modules[module]) if owner else sys.modules[module]
+        setattr(place, last, value)
 
 
 def _engine_random() -> Any:

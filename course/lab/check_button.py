@@ -45,7 +45,8 @@ class CheckAgain(anywidget.AnyWidget):
         return (
             f'<button type="button" class="tx-again" hidden data-for="{self._uid}"'
             f' data-task="{escape(task.id, quote=True)}" data-lm-suppress-shortcuts="true"'
-            f' aria-label="Check {escape(task.name, quote=True)} again">Check again</button>'
+            f' aria-label="Check {escape(task.name, quote=True)} again"'
+            ' title="Checks what you last ran: run your cell first">Check again</button>'
         )
 
     def check(self, task_id: str) -> dict[str, str]:
