@@ -27,7 +27,8 @@ from graders.report import Failure, Line, Report
 from graders.show import clean, show
 from graders.tasks.base import Case, Complaint, Draw, Raises, Task
 
-_MISSING = object()
+MISSING = object()
+"""In place of what a learner was to write: it is not there yet."""
 GRADED_TIMES = 4
 """How many times as many random inputs a submission is tried on."""
 NEVER_DONE = "that is never done being compared"
@@ -64,7 +65,7 @@ def effort_for(task: Task) -> Effort:
     return Effort(name, 1, 1.0, 1.0)
 
 
-def check(task_id: str, obj: Any = _MISSING) -> Report:
+def check(task_id: str, obj: Any = MISSING) -> Report:
     """Check what the learner wrote, and show a report.
 
     Without `obj`, the name that the task asks for is looked up where `check` was called; a name
@@ -74,8 +75,8 @@ def check(task_id: str, obj: Any = _MISSING) -> Report:
     >>> check("01.rank.rank_of", my_second_try)  # doctest: +SKIP
     """
     task = tasks.find(task_id)
-    if obj is _MISSING:
-        obj = sys._getframe(1).f_globals.get(task.name, _MISSING)
+    if obj is MISSING:
+        obj = sys._getframe(1).f_globals.get(task.name, MISSING)
     report = grade(task, obj, effort_for(task), keep=True)
     if not _shows_html():
         print(report.text())
@@ -93,7 +94,7 @@ def grade(
     """The report for one object. `keep` also records it in the progress store; `run` makes each call, which
     for a submission is one into a sandbox."""
     effort = effort or effort_for(task)
-    if obj is _MISSING:
+    if obj is MISSING:
         report = _not_started(task, f"`{task.name}` is not defined: run the cell that defines it.")
     elif not callable(obj):
         report = _not_started(task, f"`{task.name}` is {a(obj)}, not something to call.")
@@ -418,4 +419,4 @@ def _button(task: Task, obj: Any) -> str:
         from course.lab.check_button import button
     except ImportError:  # the checks work without the lessons' widgets
         return ""
-    return button(task, None if obj is _MISSING else obj)
+    return button(task, None if obj is MISSING else obj)

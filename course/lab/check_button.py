@@ -18,7 +18,7 @@ from IPython import get_ipython
 
 from course.lab.base import module
 from graders import tasks
-from graders.check import _MISSING, grade
+from graders.check import MISSING, grade
 from graders.tasks.base import Task
 
 NOTE = (
@@ -53,7 +53,7 @@ class CheckAgain(anywidget.AnyWidget):
         """Check a task again, and record the attempt. The report as HTML, and in a few words."""
         task = tasks.find(task_id)
         obj = self._now(task)
-        report = grade(task, _MISSING if obj is None else obj, keep=True)
+        report = grade(task, MISSING if obj is None else obj, keep=True)
         notes = (*report.notes, NOTE)
         shown = replace(report, notes=notes, button=self.button(task, obj))
         return {"html": shown._repr_html_(), "says": report.text().split("\n")[0]}
