@@ -31,9 +31,11 @@ from graders.course import Course
 from graders.roster import Roster, plain, slug, unfit
 from graders.uploads import File, Limits, Refused, files
 
-MOODLE = re.compile(r"(?P<who>.+?)_(?P<id>\d+)_assignsubmission_file_(?P<file>.*)", re.I)
+MOODLE = re.compile(r"(?P<who>.+?)_(?P<id>\d+)_assignsubmission_file(?:_(?P<file>.*))?", re.I)
 CANVAS = re.compile(
-    r"(?P<who>[^\W_]+)(?P<late>_LATE)?_(?P<id>\d+)_(?P<submission>\d+)_(?P<file>.+)", re.I
+    r"(?P<who>\w+?)(?:_LATE)?_(?P<id>\d+)_(?P<upload>\d+)_(?P<file>.+)"
+    r"|(?:LATE_)?(?P<anonymous>anon_[a-z0-9]+)_(?P<upload2>\d+)_(?P<file2>.+)",
+    re.I,
 )
 COPIED = re.compile(r"(?: ?\((?P<a>\d+)\)|-(?P<b>\d+)|[ _-]copy\d*)$", re.I)
 """What a browser, Canvas and JupyterLab append to a name that is there already."""
@@ -53,7 +55,7 @@ class Attempt:
     sha: str
     received: datetime | None
     order: tuple[int, int] = (0, 0)
-    """Which of several it is, as the LMS counts them: submission, attempt."""
+    """Which of several it is, as the LMS and the file's name count them: upload, copy."""
     known_from: str = "file time"
 
 
@@ -151,9 +153,9 @@ class _Finder:
             name = moodle["file"] if moodle["file"] and not file.archive else name
             student = self._student("Moodle", moodle["who"], moodle["id"])
         elif canvas:
-            name = name if file.archive else canvas["file"]
-            student = self._student("Canvas", canvas["who"], canvas["id"])
-            order = (int(canvas["submission"]), 0)
+            name = name if file.archive else canvas["file"] or canvas["file2"]
+            student = self._student("Canvas", canvas["who"] or canvas["anonymous"], canvas["id"])
+            order = (int(canvas["upload"] or canvas["upload2"]), 0)
         else:
             student = self._student("folder", self._owner(folders, file.archive), "")
         assignment, notebook, count = self._notebook(folders, name)
@@ -171,8 +173,9 @@ class _Finder:
             return archive
         raise Refused("nothing says whose it is: it lies in no student's folder")
 
-    def _student(self, form: str, who: str, number: str) -> str:
+    def _student(self, form: str, who: str, number: str | None) -> str:
         """The id of a student, from the roster or, without one, from the name."""
+        number = number or ""
         if self.roster:
             marks = {
                 "Moodle": {"moodle_id": number, "name": who},
@@ -270,8 +273,8 @@ class _Desk:
         """What makes one attempt later than another. Canvas's own count goes before any time:
         its zip files hold the time of the download."""
         when = attempt.received.timestamp() if attempt.received else 0.0
-        submission, count = attempt.order
-        return ((submission, count), when) if submission else ((0, 0), when, (count, 0))
+        upload, count = attempt.order
+        return ((upload, count), when) if upload else ((0, 0), when, (count, 0))
 
     def _timed(self, attempt: Attempt, given: datetime | None) -> Attempt:
         if given:

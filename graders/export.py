@@ -4,15 +4,18 @@
   quoted, so that a comma in a name shifts nothing.
 - `canvas`: what Canvas' gradebook imports ("How do I import grades in the Gradebook?"): Student,
   ID, SIS User ID, SIS Login ID and Section, then a column for each assignment, and a second row
-  "Points Possible". Canvas writes an assignment's column as "Name (4711)"; say it in
-  grading/deadlines.toml, as `canvas = "Name (4711)"`, and the grades go into that assignment.
+  "Points Possible", which sets the assignment's points there, too. Canvas writes an assignment's
+  column as "Name (4711)"; say it in grading/deadlines.toml, as `canvas = "Name (4711)"`, and the
+  grades go into that assignment.
 - `moodle`: what Moodle imports under Grades, Import, CSV file (docs.moodle.org, "Grade import"):
-  Identifier, First name, Last name, ID number and Email address, one of which is mapped to the
-  user, then a column for each assignment (`moodle = "..."` in deadlines.toml names it).
+  Identifier, First name, Last name, ID number and Email address, then a column for each assignment
+  (`moodle = "..."` in deadlines.toml names it). Map the number or the address to the user. Moodle
+  takes a row without it for one more of the row before, so neither is ever empty: where there is
+  none, the student's id stands there, and Moodle says that it knows nobody of that name.
 
 Names, numbers and addresses come from grading/roster.csv. Who handed nothing in has an empty cell
-in the last two, which both leave alone. A text that a spreadsheet would run as a formula gets an
-apostrophe before it.
+in the last two: no grade. A text that a spreadsheet would run as a formula gets an apostrophe
+before it.
 """
 
 from __future__ import annotations
@@ -141,7 +144,8 @@ def moodle(grades: Grades, missing_as_zero: bool = False) -> list[Row]:
     for each in grades.people:
         identifier = f"Participant {each.moodle_id}" if each.moodle_id else ""
         number = each.sis_id or each.student
-        marks: Row = [identifier, each.first_name, each.last_name, number, each.email]
+        email = each.email or each.student
+        marks: Row = [identifier, each.first_name, each.last_name, number, email]
         rows.append([*marks, *_scores(grades, each, missing_as_zero)])
     return rows
 

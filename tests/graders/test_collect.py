@@ -131,6 +131,24 @@ def test_without_a_roster_the_names_become_folders(course, tmp_path):
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("name", "student"),
+    [
+        ("lovelaceada_4711_8001_tracing.ipynb", "lovelaceada-4711"),
+        ("lovelaceada_LATE_4711_8001_tracing.ipynb", "lovelaceada-4711"),
+        ("van_der_berg_4711_8001_tracing-3.ipynb", "van-der-berg-4711"),
+        ("anon_aB3x9_8001_tracing.ipynb", "anon_aB3x9"),
+        ("LATE_anon_aB3x9_8001_tracing.ipynb", "anon_aB3x9"),
+        ("Ada B_77_assignsubmission_file/tracing.ipynb", "ada-b-77"),
+        ("Group A-Ada B_77_assignsubmission_file_/tracing.ipynb", "group-a-ada-b-77"),
+        ("Participant_77_assignsubmission_file_tracing.ipynb", "participant-77"),
+    ],
+)
+def test_names_as_the_lms_makes_them(course, tmp_path, name, student):
+    outcomes = collect.collect(course, [pack(tmp_path / "all.zip", {name: "x"})])
+    assert [(each.student, each.assignment) for each in outcomes] == [(student, OTHER)]
+
+
 def test_who_is_not_in_the_roster_is_named_and_not_taken(course, tmp_path):
     (tmp_path / "roster.csv").write_text(PEOPLE)
     given = {"Eve Stranger_5_assignsubmission_file_/tracing.ipynb": "x", **FORMS["moodle"]}
@@ -140,49 +158,6 @@ def test_who_is_not_in_the_roster_is_named_and_not_taken(course, tmp_path):
     [refused] = [each for each in outcomes if each.what == "not taken"]
     assert "Eve Stranger is not in the roster" in refused.why
     assert len(contents(course)) == 3
-
-
-@pytest.mark.parametrize(
-    ("text", "wanted"),
-    [
-        (
-            "Student,ID,SIS User ID,SIS Login ID,Section,Exercise 01 (5)\n"
-            "    Points Possible,,,,,14\n"
-            '"Lovelace, Ada",4711,s-1,ada,A,3\n',
-            ("ada", "Ada", "Lovelace", "4711", "", "s-1"),
-        ),
-        (
-            "Identifier,Full name,Email address,Status,Grade,Last modified (submission)\n"
-            'Participant 12345,Ada Lovelace,ada@example.org,Submitted,-,"Friday, 20 November 2026, 1:05 PM"\n',  # noqa: E501
-            ("ada@example.org", "", "", "", "12345", ""),
-        ),
-    ],
-    ids=["Canvas", "Moodle"],
-)  # fmt: skip
-def test_a_roster_can_be_what_the_lms_exports(tmp_path, text, wanted):
-    file = tmp_path / "roster.csv"
-    file.write_text("\ufeff" + text)
-    [person] = roster.read(file).people
-    got = (person.student, person.first_name, person.last_name, person.canvas_id,
-           person.moodle_id, person.sis_id)  # fmt: skip
-    assert got == wanted
-
-
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        ("colour,size\nred,1\n", "no column says who it is"),
-        ("student\nada\nada\n", "line 3: 'ada' is there already"),
-        ("student\n../ada\n", "line 2: '../ada' is no name for a folder"),
-        ("student\nweird[1]\n", "line 2"),
-        ("student\n" + "a" * 200, "too long"),
-    ],
-)
-def test_a_roster_that_cannot_be_meant_is_refused(tmp_path, text, says):
-    (tmp_path / "roster.csv").write_text(text)
-    with pytest.raises(CourseError) as raised:
-        roster.read(tmp_path / "roster.csv")
-    assert says in str(raised.value)
 
 
 def test_the_latest_attempt_wins_and_the_others_are_kept(course, tmp_path):
