@@ -24,7 +24,7 @@ from nbgrader.plugins import CsvExportPlugin
 from sqlalchemy.exc import SAWarning
 
 from graders.course import Course, CourseError
-from graders.intake import Gate, check_name, gradebook_name
+from graders.intake import Gate, Taken, check_name, gradebook_name
 from graders.rebuild import Refused, one_line
 from graders.release import reason
 
@@ -121,11 +121,11 @@ def grade_class(
             student, name = submission.student, submission.assignment
             step(str(submission), len(grades))
             if problems[name]:
-                grades.append(_result(course, submission, problems[name]))
+                grades.append(_result(course, submission, problems[name], Taken()))
                 continue
             taken = gate.take_in(student, name)
             problem = taken.problem or _autograded(course, submission)
-            grades.append(_result(course, submission, problem, taken.notes))
+            grades.append(_result(course, submission, problem, taken))
     _write_problems(course, grades)
     return grades
 
@@ -181,26 +181,27 @@ def _autograded(course: Course, submission: Submission) -> str:
     return ""
 
 
-def _result(
-    course: Course, submission: Submission, problem: str, notes: tuple[str, ...] = ()
-) -> Grade:
-    """The points from the gradebook; all 0, and marked for a person to look at, when it failed."""
+def _result(course: Course, submission: Submission, problem: str, taken: Taken) -> Grade:
+    """The points from the gradebook; all 0, and marked for a person to look at, when it failed. So
+    is a check whose answer could not be read."""
     student = gradebook_name(submission.student)
     with _gradebook(course) as gradebook:
         try:
             gradebook.update_or_create_student(student)
             found = gradebook.update_or_create_submission(submission.assignment, student)
         except MissingEntry:  # the assignment itself could not be registered
-            return Grade(submission, {}, problem, notes)
+            return Grade(submission, {}, problem, taken.notes)
         points = {}
         for notebook in found.notebooks:
             for grade in notebook.grades:
                 if problem:  # points of an earlier run must not stand for this one
                     grade.auto_score, grade.needs_manual_grade = 0, True
+                elif grade.name in taken.unread:
+                    grade.needs_manual_grade = True
                 name = grade.name.removeprefix("check-").replace("-", "_")
                 points[name] = (grade.score, grade.max_score)
         gradebook.db.commit()
-    return Grade(submission, points, problem, notes)
+    return Grade(submission, points, problem, taken.notes)
 
 
 def _write_problems(course: Course, grades: list[Grade]) -> None:

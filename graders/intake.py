@@ -48,6 +48,8 @@ class Taken:
     """Why nothing of it can be graded; "" when it can."""
     notes: tuple[str, ...] = ()
     """What was changed or left out, for a person to read."""
+    unread: frozenset[str] = frozenset()
+    """The grade_ids of checks whose answer could not be read."""
 
 
 class Gate:
@@ -72,6 +74,9 @@ class Gate:
             texts = self._clean(student, assignment, notes)
         except Refused as refused:
             problem = one_line(str(refused), 300)
+        except Exception as error:  # nobody thought of it, and the class goes on
+            problem = one_line(f"cannot be taken in: {type(error).__name__}: {error}", 300)
+        if problem:
             texts[PROBLEM] = problem + "\n"
         when = self.received.get((student, assignment))
         if when:  # nbgrader's own form, in UTC
@@ -80,7 +85,7 @@ class Gate:
         folder.mkdir(parents=True)
         for name, text in texts.items():
             (folder / name).write_text(text, encoding="utf-8", newline="")
-        return Taken(problem, notes.all())
+        return Taken(problem, notes.all(), frozenset(notes.unread))
 
     def _forget(self, student: str, assignment: str) -> None:
         """An older submission's pages must not stand beside this one's score."""
@@ -96,12 +101,10 @@ class Gate:
         for file in released:
             own = nbformat.read(file, as_version=4)
             try:
-                notebook, changes = rebuild(found[file.name], own)
-                nbformat.validate(notebook)
+                notebook = rebuild(found[file.name], own, notes)
             except Refused as refused:
                 raise Refused(f"{file.name}: {refused}") from None
-            for change in changes:
-                notes.add(change)
+            nbformat.validate(notebook)
             clean[file.name] = nbformat.writes(notebook, version=4)
         return clean
 

@@ -18,7 +18,7 @@ from nbformat import NotebookNode
 from nbgrader import utils
 from nbgrader.preprocessors import NbGraderPreprocessor
 
-from graders.rebuild import rebuild
+from graders.rebuild import Notes, rebuild
 from graders.style import CSS
 
 MAX_CHARACTERS = 100_000
@@ -53,8 +53,9 @@ class Rebuilt(NbGraderPreprocessor):
         files = (root / "grading" / "release" / path, root / course.release_directory / path)
         file = next((file for file in files if file.exists()), files[-1])
         data = nbformat.writes(nb, version=4).encode("utf-8", "surrogatepass")
-        notebook, notes = rebuild(data, nbformat.read(file, as_version=4))
-        for note in notes:
+        notes = Notes()
+        notebook = rebuild(data, nbformat.read(file, as_version=4), notes)
+        for note in notes.all():
             self.log.warning("%s, %s: %s", own["student"], path, note)
         return notebook, resources
 

@@ -44,6 +44,8 @@ class Notes:
     def __init__(self) -> None:
         self.kept: list[str] = []
         self.more = 0
+        self.unread: set[str] = set()
+        """The grade_ids of checks whose answer could not be read: a person has to look at these."""
 
     def add(self, note: str) -> None:
         note = one_line(note, 300)
@@ -65,6 +67,8 @@ class Cell:
     kind: str
     source: str
     id: str = ""
+    readable: bool = True
+    """Was its text one, of a length that somebody may have written?"""
     facts: dict[str, Any] = field(default_factory=dict)
     """nbgrader's metadata, as the submission has it."""
 
@@ -78,8 +82,8 @@ def one_line(text: str, width: int = 80) -> str:
     return clean(" ".join(text.split()), width=width, lines=1)
 
 
-def rebuild(data: bytes, released: NotebookNode) -> tuple[NotebookNode, tuple[str, ...]]:
-    """The clean notebook from the bytes of a submitted one, and notes on what was changed.
+def rebuild(data: bytes, released: NotebookNode, notes: Notes) -> NotebookNode:
+    """The clean notebook from the bytes of a submitted one. What was changed goes to the notes.
 
     Answers are found by their grade_id; where a tool has stripped the metadata, by the cell's id
     or by the function that it defines. The learner's own cells stay behind the cell of the
@@ -88,14 +92,12 @@ def rebuild(data: bytes, released: NotebookNode) -> tuple[NotebookNode, tuple[st
 
     Raises: Refused when it is no notebook, or one that is too large.
     """
-    notes = Notes()
     document = _parsed(data, notes)
     cells = list(_cells(document, notes))
-    lengths = [len(cell.source) for cell in cells]
-    if sum(length for length in lengths if length <= MAX_CELL_CHARACTERS) > MAX_CHARACTERS:
+    if sum(len(cell.source) for cell in cells if cell.readable) > MAX_CHARACTERS:
         raise Refused(f"its cells hold more than {MAX_CHARACTERS:,} characters")
     _compare_notebooks(document, released, notes)
-    return _Rebuilt(cells, released, notes).notebook(), notes.all()
+    return _Rebuilt(cells, released, notes).notebook()
 
 
 def _parsed(data: bytes, notes: Notes) -> dict[str, Any]:
@@ -147,6 +149,7 @@ def _cell(found: dict[str, Any], place: int, notes: Notes) -> Cell:
     source = found.get("source", found.get("input"))  # "input" in format 3
     if isinstance(source, list) and all(isinstance(line, str) for line in source):
         source = "".join(source)
+    readable = isinstance(source, str) and len(source) <= MAX_CELL_CHARACTERS
     if not isinstance(source, str):
         notes.add(f"cell {place} has no text")
         source = ""
@@ -167,6 +170,7 @@ def _cell(found: dict[str, Any], place: int, notes: Notes) -> Cell:
         "markdown" if kind == "heading" else kind,  # format 3 had headings
         source,
         name if isinstance(name, str) else "",
+        readable,
         facts,
     )
 
@@ -287,19 +291,19 @@ class _Rebuilt:
         name = cell.metadata.nbgrader.grade_id
         if not given:
             self.notes.add(f"{name} is missing: counts as blank")
-        long = [each for each in given if len(each.source) > MAX_CELL_CHARACTERS]
-        for each in long:
-            self.notes.add(
-                f"{name} has {len(each.source):,} characters: only up to {MAX_CELL_CHARACTERS:,} "
-                "are graded"
-            )
-        given = [each for each in given if each not in long]
-        if not given:
-            return [cell]
-        written = [_written(each.source, cell) for each in given]
-        chosen = max(range(len(given)), key=lambda i: (written[i], i))
         if len(given) > 1:
             self.notes.add(f"{name} is there {len(given)} times: the last that is not blank counts")
+        for each in given:
+            if len(each.source) > MAX_CELL_CHARACTERS:
+                most = f"only up to {MAX_CELL_CHARACTERS:,} are graded"
+                self.notes.add(f"{name} has {len(each.source):,} characters: {most}")
+        readable = [each for each in given if each.readable]
+        if not readable:
+            self.notes.unread |= self._checks_of(cell) if given else set()
+            return [cell]
+        given = readable
+        written = [_written(each.source, cell) for each in given]
+        chosen = max(range(len(given)), key=lambda i: (written[i], i))
         source = given[chosen].source
         others = {
             each.source: each
@@ -309,6 +313,16 @@ class _Rebuilt:
         if written[chosen]:
             cell.source = source if cell.cell_type == "code" else fenced(source)
         return [*(self._plain(each, cell.cell_type) for each in others.values()), cell]
+
+    def _checks_of(self, answer: NotebookNode) -> set[str]:
+        """The grade_ids of the answer itself, where it is graded, and of the checks behind it."""
+        found, behind = set(), False
+        for cell in self.released.cells:
+            facts = cell.metadata.get("nbgrader", {})
+            behind = cell is answer or (behind and not facts.get("solution"))
+            if behind and facts.get("grade"):
+                found.add(facts.grade_id)
+        return found
 
     def _unchanged(self, cell: NotebookNode, given: list[Cell]) -> None:
         """Any other cell is as the assignment has it."""

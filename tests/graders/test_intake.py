@@ -18,6 +18,8 @@ from graders.intake import Gate
 from graders.release import generate
 
 ASSIGNMENT = "01-rank-and-shape"
+UNREAD = {"answer_of_megabytes": {"check-size-of"}, "answer_is_a_number": {"check-rank-of"}}
+"""Checks with an answer that is there and cannot be read."""
 ORACLE = {
     "01.rank.rank_of": lambda made: made["rank_of"]([[1, 2], [3, 4]]) == 2,
     "01.rank.shape_of": lambda made: made["shape_of"]([[1, 2, 3], [4, 5, 6]]) == (2, 3),
@@ -83,6 +85,7 @@ def test_what_comes_of_it(course, case, tmp_path):
         return
     assert (what.problem, score(notebook)) == ("", case.points)
     notes = list(what.notes)
+    assert what.unread == UNREAD.get(case.name, set())
     for said in case.says:
         assert [note for note in notes if said in note], f"no note says {said!r}: {notes}"
     if not case.says:
@@ -131,8 +134,21 @@ def test_a_clean_notebook_stays_as_it_is(course):
     _, clean = taken(course, "twice")
     [released] = (course.grading / "release" / ASSIGNMENT).glob("*.ipynb")
     own = nbformat.read(released, as_version=4)
-    again, notes = rebuild.rebuild(nbformat.writes(clean).encode(), own)
-    assert (again, notes) == (clean, ())
+    notes = rebuild.Notes()
+    again = rebuild.rebuild(nbformat.writes(clean).encode(), own, notes)
+    assert (again, notes.all()) == (clean, ())
+
+
+@pytest.mark.parametrize("error", [RecursionError("deep"), MemoryError(), OSError(28, "no room")])
+def test_an_error_that_nobody_thought_of_is_a_reason_too(course, monkeypatch, error):
+    def fails(*_):
+        raise error
+
+    classroom.hand_in(course, "odd", ASSIGNMENT, "solved")
+    monkeypatch.setattr(intake, "rebuild", fails)
+    what, notebook = taken(course, "odd")
+    assert what.problem.startswith(f"cannot be taken in: {type(error).__name__}")
+    assert notebook is None
 
 
 def test_the_gate_changes_nothing_of_what_was_handed_in(course):

@@ -61,6 +61,7 @@ def graded(tmp_path_factory):
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     for case in BROKEN:
         hand_in_broken(course, case, case, elsewhere / case)
+    hand_in_broken(course, "answer_of_megabytes", "answer_of_megabytes", elsewhere / "long")
     for name in NAMES:
         classroom.hand_in(course, name, ASSIGNMENT, "solved")
     submitted = course.folder("submitted")
@@ -81,6 +82,15 @@ def test_every_broken_submission_gets_what_it_deserves(graded, case):
     page = course.folder("feedback") / case / ASSIGNMENT / "rank-and-shape.html"
     assert page.exists() is not refused
     assert (course.folder("autograded") / case / ASSIGNMENT).exists() is not refused
+
+
+def test_an_answer_that_cannot_be_read_is_for_a_person_to_look_at(graded):
+    course, grades = graded
+    assert (grades["answer_of_megabytes"].problem, grades["answer_of_megabytes"].total) == (
+        "",
+        FULL - 1,
+    )
+    assert {mark for mark in marks(course, "answer_of_megabytes") if mark[1]} == {(0, True)}
 
 
 def test_the_others_get_what_they_would_have_got(graded):
