@@ -170,6 +170,10 @@ def other_ranks(draw: Draw) -> Iterator[Case]:
         yield Case(args, Raises(ValueError, ("rank",)))
 
 
+def _fits(seen: Seen) -> bool:
+    return not isinstance(seen.first.case.expected, Raises)
+
+
 def has_a_one(seen: Seen) -> bool:
     return not_raised(seen) and any(1 in shape for shape in seen.first.case.args)
 
@@ -195,6 +199,15 @@ GATE = Task(
             in_check("shapes that fit", lambda seen: max(seen.first.case.args[1], default=0) > 256),
         ),
         Misconception(
+            "zero",
+            "0 is a size like any other, and not the same as None, although Python counts both as "
+            "false. Compare the sizes, and ask `is not None`.",
+            lambda seen: (
+                (not_raised(seen) and 0 in seen.first.case.args[0])
+                or (raised(ValueError)(seen) and _fits(seen) and 0 in seen.first.case.args[1])
+            ),
+        ),
+        Misconception(
             "none_literal",
             "None is compared like a size. It means that any size will do on that axis.",
             in_check("shapes that fit", raised(ValueError, TypeError)),
@@ -204,15 +217,6 @@ GATE = Task(
             "It says yes or no. A gate lets the shape through, which means it returns `given`, or "
             "it stops the program with an error.",
             returned(lambda got, expected, given: isinstance(got, bool)),
-        ),
-        Misconception(
-            "zero",
-            "It lets any size pass where 0 is expected: 0 counts as false, like None. Ask "
-            "`is not None`.",
-            in_check(
-                "one axis that does not fit",
-                lambda seen: not_raised(seen) and 0 in seen.first.case.args[0],
-            ),
         ),
         Misconception(
             "broadcast",

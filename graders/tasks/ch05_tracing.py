@@ -13,7 +13,7 @@ from typing import Any
 from graders.compare import a
 from graders.diagnose import Seen, in_check, predicts, raised, returned
 from graders.show import show
-from graders.tasks.base import Case, Check, Code, Complaint, Draw, Misconception, Task
+from graders.tasks.base import Case, Check, Code, Complaint, Draw, Misconception, Task, define
 
 Args = tuple[Any, ...]
 Step = tuple[str, str, Any, Any]
@@ -302,15 +302,14 @@ def carried_out(to_python: Any, steps: list[Step], output: Any, values: list[flo
     text = to_python(steps, output, len(values))
     if not isinstance(text, str):
         raise Complaint(f"the program is {show(text)}, not a string")
-    names: dict[str, Any] = {}
     try:
-        exec(compile(text, "<your program>", "exec"), names)
+        program = define(text, "program", near=to_python)
     except SyntaxError as error:
         line = (error.text or "").rstrip() or text
         raise Complaint(f"your program is not Python, at {line!r}: {error.msg}") from None
-    if not callable(names.get("program")):
+    if not callable(program):
         raise Complaint("your program does not define a function called program")
-    return names["program"](*values)
+    return program(*values)
 
 
 def shown_program(steps: list[Step], output: Any, values: list[float]) -> str:
@@ -425,6 +424,11 @@ PYTHON = Task(
             "turned",
             "The sides of `sub` are the wrong way round: the step's third entry is on the left.",
             in_check("one step", _turned),
+        ),
+        Misconception(
+            "numbers",
+            "A number stands in the program as it is: 0.5 stays 0.5, and -3 keeps its sign.",
+            in_check("numbers among the operands"),
         ),
         Misconception(
             "last_step",

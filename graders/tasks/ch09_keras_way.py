@@ -184,6 +184,26 @@ def by_columns(draw: Draw, rows: int, columns: int) -> np.ndarray:
     return draw.floats((columns, rows)).T
 
 
+def only_by_columns(seen: Seen) -> bool:
+    """Is it wrong for no input but those that do not lie in memory row by row?"""
+    failed = [outcome.case.args for outcome in seen.wrong if outcome.label == seen.first.label]
+    return all(any(map(_column_by_column, args)) for args in failed)
+
+
+def _column_by_column(value: Any) -> bool:
+    if isinstance(value, list):
+        return any(map(_column_by_column, value))
+    return isinstance(value, np.ndarray) and not value.flags.c_contiguous
+
+
+MEMORY_ORDER = Misconception(
+    "memory_order",
+    "It goes wrong for tables that lie in memory column by column, as a transposed one does. A "
+    "number belongs to its index, not to its place in memory.",
+    only_by_columns,
+)
+
+
 def single_units(draw: Draw) -> Iterator[Args]:
     as_float = np.float32
     yield np.array([[10]], as_float), np.array([[2]], as_float), np.array([-1], as_float)
@@ -244,6 +264,7 @@ FORWARD = Task(
             "comes out, and the axis of the units is there all the same: `(0, units)`.",
             in_check("no example"),
         ),
+        MEMORY_ORDER,
         Misconception(
             "transposed",
             "x and w are the wrong way round, or one of them is turned: features have to meet "
@@ -309,14 +330,6 @@ def broadcasting(draw: Draw) -> Iterator[Case]:
         yield Case((draw.floats(true), draw.floats(pred)), wrong)
 
 
-def only_by_columns(seen: Seen) -> bool:
-    """Is it wrong for no table but those that do not lie in memory row by row?"""
-    failed = [outcome for outcome in seen.wrong if outcome.label == seen.first.label]
-    return seen.first.label == "tables" and not any(
-        array.flags.c_contiguous for outcome in failed for array in outcome.case.args[:1]
-    )
-
-
 MSE = Task(
     id="09.keras.mse",
     name="mse",
@@ -360,12 +373,7 @@ MSE = Task(
             "It is half of the mean. The half belongs to another definition; Keras has none.",
             predicts(lambda t, p: float(((t - p) ** 2).mean()) / 2),
         ),
-        Misconception(
-            "memory_order",
-            "It goes wrong when one of the two lies in memory column by column, as a transposed "
-            "table does. Numbers belong together by their index, not by their place in memory.",
-            only_by_columns,
-        ),
+        MEMORY_ORDER,
         Misconception(
             "rows_only",
             "It divides by the number of rows. The mean is over everything: rows times columns.",

@@ -11,7 +11,7 @@ import numpy as np
 import engine as tf
 from graders.diagnose import in_check, predicts, raised, returned
 from graders.tasks.base import Check, Draw, Misconception, Task
-from graders.tasks.ch09_keras_way import by_columns
+from graders.tasks.ch09_keras_way import MEMORY_ORDER, by_columns
 
 Args = tuple[Any, ...]
 
@@ -66,6 +66,12 @@ def _scaled(factor: Any) -> Any:
     return predicts(model)
 
 
+def _reshaped(x: np.ndarray, y_true: np.ndarray, y_pred: np.ndarray) -> Any:
+    """A wrong model: x in the shape of its transpose, with its numbers in the old order."""
+    errors = np.float32(2 / y_true.size) * (y_pred - y_true)
+    return (x.reshape(x.shape[::-1]) @ errors, errors.sum(axis=0))
+
+
 def _bias_per_example(got: Any, x: np.ndarray, y_true: np.ndarray, y_pred: np.ndarray) -> bool:
     return np.shape(got[1]) == y_true.shape
 
@@ -113,6 +119,13 @@ GRADIENTS = Task(
             "It divides by the number of rows. The mean is over everything: rows times units.",
             _scaled(lambda rows, units: units),
         ),
+        Misconception(
+            "reshaped",
+            "`reshape` leaves the numbers in their order and only begins the rows elsewhere. To "
+            "turn rows into columns, transpose.",
+            predicts(_reshaped),
+        ),
+        MEMORY_ORDER,
         Misconception(
             "bias_not_summed",
             "db has one row for every example. All examples share one bias: their errors add up.",
@@ -177,6 +190,15 @@ def _updated(change: Any) -> Any:
     return predicts(model)
 
 
+def _first_only(params: list[Any], grads: list[Any], learning_rate: float) -> Any:
+    """A wrong model: the others stay what they were."""
+    return [np.asarray(params[0] - np.float32(learning_rate) * grads[0]), *params[1:]]
+
+
+def _other_shapes(got: Any, params: list[Any], grads: list[Any], learning_rate: float) -> bool:
+    return [np.shape(new) for new in got] != [old.shape for old in params]
+
+
 SGD = Task(
     id="09.keras.sgd_step",
     name="sgd_step",
@@ -215,7 +237,14 @@ SGD = Task(
         Misconception(
             "first_only",
             "Only the first parameter is updated: every one has a gradient of its own.",
-            in_check("several parameters of different shapes"),
+            predicts(_first_only),
+        ),
+        MEMORY_ORDER,
+        Misconception(
+            "scalar",
+            "A parameter may be a single number, of shape `()`. The new one has the shape of the "
+            "old one, and not an axis more.",
+            in_check("several parameters of different shapes", returned(_other_shapes)),
         ),
         Misconception(
             "no_parameter",
@@ -273,7 +302,7 @@ def first_epochs(count: int, draw: Draw) -> Iterator[Args]:
             float(draw.random.randint(-2, 2)),
             float(draw.random.randint(-2, 2)),
         )
-    x = [value / 32 for value in range(-40, 40)]
+    x = [value / 32 for value in range(-20, 20)]
     yield x, [draw.random.randint(-3, 3) + value for value in x], count, 0.1, 0.5, 0.0
 
 

@@ -145,7 +145,7 @@ def classes_of(task, args):
         found |= {"large"} if max(steps, inputs) >= LARGE["05"] else set()
         return found, kinds
     of = shapes(task, args)
-    many = {"05.tracing.count_prints": 50, "05.tracing.frozen_outputs": 50, "09.keras.fit_line": 50}
+    many = {"05.tracing.count_prints": 50, "05.tracing.frozen_outputs": 50, "09.keras.fit_line": 33}
     least = many.get(task.id, LARGE[task.id[:2]])
     found |= {"0-d"} if () in of else set()
     found |= {"empty"} if any(0 in shape for shape in of) else set()

@@ -141,6 +141,16 @@ def gate_takes_zero_for_none(expected, given):
     return given
 
 
+@wrong(GATE, "zero")
+def gate_refuses_empty_axes(expected, given):
+    if len(expected) != len(given):
+        raise ValueError("rank")
+    for axis, (want, size) in enumerate(zip(expected, given, strict=True)):
+        if not size or want not in (None, size):
+            raise ValueError(f"axis {axis}")
+    return given
+
+
 @wrong(GATE, "broadcast")
 def gate_broadcasts(expected, given):
     if len(expected) != len(given):

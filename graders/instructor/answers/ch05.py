@@ -300,6 +300,24 @@ def python_turned(steps, output, n_inputs):
     return "\n".join([_def(n_inputs), *lines, f"    return {output}"])
 
 
+@wrong(PYTHON, "numbers")
+def python_with_whole_numbers(steps, output, n_inputs):
+    lines = [_def(n_inputs)]
+    for name, op, *sides in steps:
+        left, right = (side if isinstance(side, str) else int(side) for side in sides)
+        lines.append(f"    {name} = {left} {SIGNS[op]} {right}")
+    return "\n".join([*lines, f"    return {output}"])
+
+
+@wrong(PYTHON, "numbers")
+def python_without_signs(steps, output, n_inputs):
+    lines = [_def(n_inputs)]
+    for name, op, *sides in steps:
+        left, right = (side if isinstance(side, str) else abs(side) for side in sides)
+        lines.append(f"    {name} = {left} {SIGNS[op]} {right}")
+    return "\n".join([*lines, f"    return {output}"])
+
+
 @wrong(PYTHON, "last_step", points=3)
 def python_last_step(steps, output, n_inputs):
     lines = [f"    {name} = {left} {SIGNS[op]} {right}" for name, op, left, right in steps]

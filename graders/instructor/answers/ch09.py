@@ -103,6 +103,18 @@ def forward_transposed(x, w, b):
     return tf.transpose(tf.transpose(x) @ w) + b
 
 
+def _as_in_memory(value):
+    """The numbers in the order in which they lie in memory."""
+    return np.asarray(value.numpy()).ravel(order="K")
+
+
+@wrong(FORWARD, "memory_order")
+def forward_by_place_in_memory(x, w, b):
+    _rank_two(x)
+    numbers = _as_in_memory(x)
+    return numbers.reshape(x.shape) @ w.numpy() + b.numpy()
+
+
 @wrong(FORWARD, "no_example")
 def forward_row_by_row(x, w, b):
     _rank_two(x)
@@ -186,8 +198,7 @@ def mse_by_rows(y_true, y_pred):
 @wrong(MSE, "memory_order")
 def mse_by_place_in_memory(y_true, y_pred):
     _same_shape(y_true, y_pred)
-    true, pred = (value.numpy().ravel(order="K") for value in (y_true, y_pred))
-    return np.mean((true - pred) ** 2)
+    return np.mean((_as_in_memory(y_true) - _as_in_memory(y_pred)) ** 2)
 
 
 @wrong(MSE, "two_axes")
@@ -256,6 +267,19 @@ def gradients_by_rows(x, y_true, y_pred):
     return tf.transpose(x) @ errors, tf.reduce_sum(errors, axis=0)
 
 
+@wrong(GRADIENTS, "reshaped")
+def gradients_reshaped(x, y_true, y_pred):
+    errors = _errors(y_true, y_pred)
+    return tf.reshape(x, (x.shape[1], x.shape[0])) @ errors, tf.reduce_sum(errors, axis=0)
+
+
+@wrong(GRADIENTS, "memory_order")
+def gradients_by_place_in_memory(x, y_true, y_pred):
+    errors = _errors(y_true, y_pred)
+    rows = _as_in_memory(x).reshape(x.shape)
+    return rows.T @ errors.numpy(), tf.reduce_sum(errors, axis=0)
+
+
 @wrong(GRADIENTS, "bias_not_summed")
 def gradients_bias_per_example(x, y_true, y_pred):
     errors = _errors(y_true, y_pred)
@@ -312,6 +336,21 @@ def sgd_shrinks(params, grads, learning_rate):
 @wrong(SGD, "first_only")
 def sgd_first_only(params, grads, learning_rate):
     return [params[0] - learning_rate * grads[0], *params[1:]]
+
+
+@wrong(SGD, "memory_order")
+def sgd_by_place_in_memory(params, grads, learning_rate):
+    rate = np.float32(learning_rate)
+    return [
+        (_as_in_memory(p) - rate * _as_in_memory(g)).reshape(p.shape)
+        for p, g in zip(params, grads, strict=True)
+    ]
+
+
+@wrong(SGD, "scalar")
+def sgd_gives_numbers_an_axis(params, grads, learning_rate):
+    rate = np.float32(learning_rate)
+    return [np.atleast_1d(p.numpy() - rate * g) for p, g in zip(params, grads, strict=True)]
 
 
 @wrong(SGD, "no_parameter")
