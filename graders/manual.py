@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import getpass
 import math
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -130,8 +131,16 @@ def read(course: Course, file: Path, who: str = "") -> list[Change]:
             gradebook.db.rollback()
             raise CourseError(f"{file.name}: nothing was changed. " + "; ".join(problems))
         gradebook.db.commit()
-    _note(course, changes, who or getpass.getuser())
+    _note(course, changes, who or _account())
     return changes
+
+
+def _account() -> str:
+    """The name of the account; its number where it has no name, as in some containers."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return str(os.getuid())
 
 
 def _lines(file: Path) -> list[tuple[int, dict[str, str]]]:
