@@ -2,7 +2,7 @@
 # Open the address with the token that it prints. Without solutions/: a learner has no use for them.
 FROM python:3.11-slim
 
-RUN apt-get update && apt-get install -y --no-install-recommends make && rm -rf /var/lib/apt/lists/*
+RUN apt-get update && apt-get install -y --no-install-recommends bubblewrap make && rm -rf /var/lib/apt/lists/*
 RUN useradd --create-home learner && install -d -o learner /home/learner/course
 USER learner
 WORKDIR /home/learner/course

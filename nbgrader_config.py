@@ -37,7 +37,8 @@ course.ignore = ["*"]
 # A blank answer raises: the check reads that as "not started yet".
 c.ClearSolutions.code_stub = {"python": "# YOUR CODE HERE\nraise NotImplementedError()"}
 
-# nbgrader's own steps, and two more, Rebuilt and HarmlessOutput: see graders/preprocess.py.
+# nbgrader's own steps but for Execute, which runs a submission in a sandbox (graders/sandbox/), and two more,
+# Rebuilt and HarmlessOutput: see graders/preprocess.py.
 c.Autograde.sanitize_preprocessors = [
     "graders.preprocess.Rebuilt",
     "nbgrader.preprocessors.ClearOutput",
@@ -47,7 +48,7 @@ c.Autograde.sanitize_preprocessors = [
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
 c.Autograde.autograde_preprocessors = [
-    "nbgrader.preprocessors.Execute",
+    "graders.sandbox.preprocess.SandboxedExecute",
     "graders.preprocess.HarmlessOutput",
     "nbgrader.preprocessors.IgnorePattern",
     "nbconvert.preprocessors.ClearMetadataPreprocessor",

@@ -11,7 +11,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from nbgrader import preprocessors
 from nbgrader.apps.api import NbGraderAPI
 from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
@@ -19,12 +18,13 @@ from traitlets.config import Config
 from traitlets.config.loader import PyFileConfigLoader
 from traitlets.utils.importstring import import_item
 
+from graders.sandbox.preprocess import SandboxedExecute
 from graders.store import project_root
 
 CONFIG = "nbgrader_config.py"
 SANITIZE = ["Rebuilt", "ClearOutput", "DeduplicateIds", "OverwriteKernelspec", "OverwriteCells",
             "CheckCellMetadata"]  # fmt: skip
-AUTOGRADE = ["Execute", "HarmlessOutput", "IgnorePattern", "ClearMetadataPreprocessor",
+AUTOGRADE = ["SandboxedExecute", "HarmlessOutput", "IgnorePattern", "ClearMetadataPreprocessor",
              "LimitOutput", "SaveAutoGrades", "AssignLatePenalties",
              "CheckCellMetadata"]  # fmt: skip
 SUBMITTED = "grading/submitted"
@@ -103,8 +103,8 @@ class Course:
             "Autograde.sanitize_preprocessors": (_names(converter.sanitize_preprocessors), SANITIZE),
             "Autograde.autograde_preprocessors": (
                 _names(converter.autograde_preprocessors), AUTOGRADE),
-            "Execute": (
-                preprocessors.Execute in map(_class, converter.autograde_preprocessors), True),
+            "SandboxedExecute": (
+                SandboxedExecute in map(_class, converter.autograde_preprocessors), True),
         }  # fmt: skip
         for name, folder in FOLDERS.items():
             checks[f"CourseDirectory.{name}"] = (getattr(self.directory, name), folder)

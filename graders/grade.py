@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import nbformat
@@ -21,12 +22,16 @@ from nbclient import NotebookClient
 from nbgrader import utils
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.plugins import CsvExportPlugin
+from sqlalchemy import text
 from sqlalchemy.exc import SAWarning
 
 from graders.course import Course, CourseError
 from graders.intake import Gate, Taken, check_name, gradebook_name
 from graders.rebuild import Refused, one_line
 from graders.release import reason
+from graders.sandbox.execute import run_notebook
+from graders.sandbox.jail import unavailable
+from graders.sandbox.preprocess import shared_jail
 
 
 @dataclass(frozen=True)
@@ -97,17 +102,31 @@ def grade_class(
     todo: list[Submission],
     seed: str = "",
     step: Callable[[str, int], None] = lambda what, done: None,
+    unsafe: bool | None = None,
 ) -> list[Grade]:
     """Autograde every submission and write its feedback. `step` is told what comes next,
     and how many are done.
 
     All submissions of one run get the same inputs, which nobody has seen before. They can be had
-    again with the seed that is written to grading/runs.csv.
+    again with the seed that is written to grading/runs.csv. With `unsafe` (or GRADERS_UNSAFE=1 in
+    the environment) they run without a sandbox, and the gradebook says so.
+
+    Raises: CourseError when the course is not set up as it should be, or when there is no sandbox.
     """
     course.assert_active()
+    if unsafe is None:
+        unsafe = os.environ.get("GRADERS_UNSAFE") == "1"
+    if not unsafe and (why := unavailable()):
+        raise CourseError(
+            f"submissions are not graded without a sandbox: {why} Or say --unsafe: they can then "
+            "read and change all that you can."
+        )
+    course.config.SandboxedExecute.unsafe = unsafe
     seed = seed or secrets.token_hex(8)
     course.grading.mkdir(exist_ok=True)
-    _append(course.grading / "runs.csv", ("seed", "submissions"), [(seed, len(todo))])
+    run = (seed, len(todo), "no" if unsafe else "yes")
+    _append(course.grading / "runs.csv", ("seed", "submissions", "sandbox"), [run])
+    _stamp(course, *run)
     grades: list[Grade] = []
     with _seeded(seed), warnings.catch_warnings():
         # nbgrader's own, about objects it adds to its session later: one for every submission
@@ -145,15 +164,10 @@ def unsolved(course: Course, assignment: str) -> str:
     """
     for file in sorted((course.folder("source") / assignment).glob("*.ipynb")):
         notebook = nbformat.read(file, as_version=4)
-        with utils.setenv(NBGRADER_EXECUTION="autograde"):
-            runner = NotebookClient(
-                notebook,
-                timeout=60,
-                allow_errors=True,
-                extra_arguments=list(course.config.Execute.extra_arguments),
-                resources={"metadata": {"path": str(course.grading)}},
-            )
-            runner.execute()
+        if course.config.SandboxedExecute.unsafe:
+            _execute(course, notebook)
+        else:
+            run_notebook(notebook, shared_jail())
         for cell in notebook.cells:
             if cell.cell_type != "code":
                 continue
@@ -166,6 +180,39 @@ def unsolved(course: Course, assignment: str) -> str:
             ):
                 return f"its own solution does not get full marks in {cell.id}"
     return ""
+
+
+def _execute(course: Course, notebook: nbformat.NotebookNode) -> None:
+    """Run a notebook in an ordinary kernel."""
+    with utils.setenv(NBGRADER_EXECUTION="autograde"):
+        NotebookClient(
+            notebook,
+            timeout=60,
+            allow_errors=True,
+            extra_arguments=list(course.config.Execute.extra_arguments),
+            resources={"metadata": {"path": str(course.grading)}},
+        ).execute()
+
+
+def _stamp(course: Course, seed: str, count: int, sandbox: str) -> None:
+    """Write into the gradebook itself how its grades came about: the table `grading_runs`."""
+    with _gradebook(course) as gradebook:
+        gradebook.db.execute(
+            text(
+                "CREATE TABLE IF NOT EXISTS grading_runs "
+                "(time VARCHAR(32), seed VARCHAR(64), submissions INTEGER, sandbox VARCHAR(3))"
+            )
+        )
+        gradebook.db.execute(
+            text("INSERT INTO grading_runs VALUES (:time, :seed, :count, :sandbox)"),
+            {
+                "time": datetime.now(UTC).isoformat(timespec="seconds"),
+                "seed": seed,
+                "count": count,
+                "sandbox": sandbox,
+            },
+        )
+        gradebook.db.commit()
 
 
 def _autograded(course: Course, submission: Submission) -> str:

@@ -72,8 +72,8 @@ def type_of(value: Any) -> Any:
 def define(source: str, name: str, near: Any) -> Any:
     """What program text that a learner's code made calls by this name; None when it does not.
 
-    It runs where the learner's code runs: here in the learner's own kernel, and in the sandbox, where `near` is,
-    when a submission is graded.
+    It runs where the learner's code runs: here in the learner's own kernel, and in the sandbox, where `near`
+    is, when a submission is graded.
     """
     there = getattr(near, "remote_define", None)
     if there:

@@ -79,6 +79,21 @@ def test_a_graded_cell_is_never_run_and_must_be_the_courses() -> None:
 
 
 @pytest.mark.sandbox
+def test_program_text_that_an_answer_makes_runs_in_the_sandbox(tmp_path: Path) -> None:
+    """Exercise 05 asks for a program as text, which has to be run: never here."""
+    notebook = read(Path("solutions/05-tracing/tracing.ipynb"))
+    cell = next(cell for cell in notebook.cells if cell.id == "answer-to-python")
+    mark = tmp_path / "run here"
+    program = f"open({str(mark)!r}, 'w')\ndef program(*args):\n    return 0.0\n"
+    cell.source = f"def to_python(steps, output, n_inputs):\n    return {program!r}\n"
+    with Jail() as jail:
+        reports = run_notebook(notebook, jail)
+    assert reports["check-to-python"].points == 0 and not mark.exists()
+    assert "FileNotFoundError" in reports["check-to-python"].text()
+    assert all(r.status == "passed" for name, r in reports.items() if name != "check-to-python")
+
+
+@pytest.mark.sandbox
 def test_a_notebook_keeps_what_its_cells_show() -> None:
     notebook = nbformat.v4.new_notebook(
         cells=[new_code_cell("print('a')\n6 * 7"), new_code_cell("1 / 0"), new_code_cell("")]
