@@ -129,7 +129,7 @@ def stock_feedback(course: Any) -> Path:
         feedback_directory="grading/stock/feedback",
         db_url=f"sqlite:///{stock / 'gradebook.db'}",
     )
-    del bare.config["Autograde"]
+    del bare.config["Autograde"], bare.config["GenerateFeedback"]
     for step, given in (
         (bare.api.generate_assignment, (ASSIGNMENT,)),
         (bare.api.autograde, (ASSIGNMENT, "mallory")),
