@@ -3,6 +3,7 @@ than it should."""
 
 import csv
 import html
+import os
 import re
 import shutil
 import subprocess
@@ -31,7 +32,8 @@ SEED = "0123456789abcdef"
 DUE = datetime(2026, 12, 1, 12, tzinfo=UTC)
 NOSY = {
     "answer-rank-of": "import inspect\nfrom graders.tasks import ch01_rank\n"
-    "print(inspect.getsource(ch01_rank))\nraise ValueError('x' * 5000)",
+    "print(inspect.getsource(ch01_rank))",
+    "answer-flat-index": "raise ValueError('x' * 5000)",
     "answer-shape-of": "from graders.tasks import find\nfind('no.such.task')",
     "answer-size-of": "import os\nprint(dict(os.environ), os.getcwd())\n"
     "def size_of(shape):\n    return check('01.rank.size_of')",
@@ -254,9 +256,10 @@ def regraded(course):
     changes = manual.read(course, course.grading / "done.csv", who="grace")
     assert len(changes) == 5
     before = by_hand(course), points(course)
+    unsafe = {key: os.environ[key] for key in ("GRADERS_UNSAFE",) if key in os.environ}
     done = subprocess.run(
         [sys.executable, "-m", "graders.cli", "grade", "01", "--seed", SEED],
-        cwd=course.root, capture_output=True, text=True, env={"PATH": "/usr/bin:/bin"},
+        cwd=course.root, capture_output=True, text=True, env={"PATH": "/usr/bin:/bin", **unsafe},
     )  # fmt: skip
     return course, before, done
 
