@@ -191,7 +191,7 @@ def only_by_columns(seen: Seen) -> bool:
 
 
 def _column_by_column(value: Any) -> bool:
-    if isinstance(value, list):
+    if type(value) is list:
         return any(map(_column_by_column, value))
     return isinstance(value, np.ndarray) and not value.flags.c_contiguous
 
