@@ -127,7 +127,7 @@ for name in list(sys.modules):
 READING = {
     "the solutions": """
 import glob
-found = glob.glob("/**/solutions/**", recursive=False) + glob.glob("/work/**/*.ipynb")
+found = glob.glob("/**/solutions/**", recursive=False) + glob.glob("/home/**/*.ipynb")
 exec(open(found[0]).read())
 """,
     "the gradebook": """
@@ -181,7 +181,7 @@ def shape_of(nested):
 """,
     "the user's files": """
 import pathlib
-print([p.read_text() for p in pathlib.Path("/root/.ssh").iterdir()])
+print([p.read_text() for p in pathlib.Path("~root/.ssh").expanduser().iterdir()])
 """,
 }  # fmt: skip
 
@@ -198,7 +198,7 @@ open(tf.__file__, "a").write("owned = 1")
 """,
     "over everything": """
 import shutil
-for root in ("/grader", "/usr", "/work", "/root", "/tmp"):
+for root in ("/grader", "/usr", "/home", "/tmp"):
     shutil.rmtree(root, ignore_errors=True)
 """,
     "another mode": """

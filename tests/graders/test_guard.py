@@ -3,6 +3,7 @@
 import io
 import os
 import random
+import resource
 import subprocess
 import sys
 import threading
@@ -106,7 +107,6 @@ def test_in_another_thread_memory_is_bounded_too():
 
 
 def test_what_a_task_needs_is_there_and_the_bound_is_gone_afterwards():
-    resource = pytest.importorskip("resource")
     bounds = resource.getrlimit(resource.RLIMIT_AS)
     inside = []
 
@@ -125,7 +125,6 @@ def test_what_a_task_needs_is_there_and_the_bound_is_gone_afterwards():
 
 def test_where_there_is_a_gpu_its_driver_is_not_in_the_way_of_the_bound(monkeypatch, tmp_path):
     """The driver would fail to start. Many small requests are still noticed."""
-    resource = pytest.importorskip("resource")
     bounds, inside = resource.getrlimit(resource.RLIMIT_AS), []
     monkeypatch.setattr(memory, "GPUS", (str(tmp_path),))
     run(lambda: inside.append(resource.getrlimit(resource.RLIMIT_AS)), (), 5.0)
