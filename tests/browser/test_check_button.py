@@ -110,16 +110,24 @@ def test_an_endless_answer_comes_back_and_the_kernel_lives(lab: LabDriver) -> No
     lab.run_cell(4)
     assert lab.stream(4) == "42\n"
     huge = "import numpy as np\ndef size_of(shape):\n    return np.ones((10**6, 10**6))"
-    lab.page.evaluate(
-        """source => window.jupyterapp.shell.currentWidget.content.widgets[3]
-            .model.sharedModel.setSource(source)""",
-        huge,
+    growing = (
+        "def size_of(shape):\n    kept = []\n    while True:\n        kept.append(bytearray(10**7))"
     )
-    lab.run_cell(3)
-    lab.find(BUTTON).click()
-    lab.appears(".tx-report.tx-wrong:has-text('MemoryError')")
-    lab.run_cell(4)
-    assert lab.stream(4) == "42\n" and lab.errors() == []
+    # On a busy machine a list may run out of time before it has grown too large.
+    for source, says in ((huge, "far more memory"), (growing, "was stopped")):
+        lab.page.evaluate(
+            """source => window.jupyterapp.shell.currentWidget.content.widgets[3]
+                .model.sharedModel.setSource(source)""",
+            source,
+        )
+        lab.run_cell(3)
+        lab.find(BUTTON).click()
+        lab.appears(f".tx-report.tx-wrong:has-text('{says}')")
+        lab.run_cell(4)
+        assert lab.stream(4) == "42\n" and lab.errors() == []
+        lab.run_cell(1)
+        lab.find(BUTTON).click()
+        lab.appears(".tx-report.tx-passed")
 
 
 def test_a_copy_without_a_kernel_shows_the_report_and_no_button(lab: LabDriver) -> None:

@@ -391,6 +391,18 @@ def test_progress_is_recorded_and_a_full_disk_does_not_stop_the_check(monkeypatc
     assert report.points == 1 and any("Progress not saved" in note for note in report.notes)
 
 
+def test_a_check_works_where_no_button_can_be_made(monkeypatch):
+    monkeypatch.setitem(check.__globals__, "_shows_html", lambda: True)
+    assert 'class="tx-again"' in check(SIZE, GOOD[SIZE])._repr_html_()
+    monkeypatch.setitem(sys.modules, "course.lab.check_button", None)
+    report = check(SIZE, GOOD[SIZE])
+    assert report.points == 1 and 'class="tx-again"' not in report._repr_html_()
+    monkeypatch.delitem(sys.modules, "course.lab.check_button")
+    assert 'class="tx-again"' in check(SIZE, GOOD[SIZE])._repr_html_()
+    monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
+    assert 'class="tx-again"' not in check(SIZE, GOOD[SIZE])._repr_html_()
+
+
 def test_grading_records_no_progress(monkeypatch):
     monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
     check(SIZE, GOOD[SIZE])
