@@ -228,7 +228,8 @@ def test_feedback_and_export_can_be_had_alone(unruly, tmp_path):
     assert done.returncode == 0
     assert (tmp_path / "grades.csv").read_text().count("\n") == 7
     done = command(course, "feedback", "01")
-    assert done.returncode == cli.FAILED and "2 of 6 written" in done.stdout
+    written = 2 if os.environ.get("GRADERS_UNSAFE") else 3  # an ordinary kernel stays dead: "killed"
+    assert done.returncode == cli.FAILED and f"{written} of 6 written" in done.stdout
     assert page(course, "zoe", ASSIGNMENT)
 
 
