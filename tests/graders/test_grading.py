@@ -167,7 +167,9 @@ def test_one_broken_notebook_costs_nobody_else_anything(unruly):
 def test_a_cell_that_kills_its_process_costs_its_own_task_alone(unruly):
     course, _ = unruly
     got = {name: points for name, (points, _) in scores(course, "killed", ASSIGNMENT).items()}
-    assert got == {task.name: task.points * (task.name != "size_of") for task in tasks.chapter("01")}
+    assert got == {
+        task.name: task.points * (task.name != "size_of") for task in tasks.chapter("01")
+    }
 
 
 def test_what_could_not_be_graded_is_recorded_with_its_reason(unruly):
@@ -177,7 +179,8 @@ def test_what_could_not_be_graded_is_recorded_with_its_reason(unruly):
     assert "not appear to be JSON" in problems["torn"]
     assert "the folder holds rank-and-shape (1).ipynb" in problems["renamed"]
     assert "* ? [" in problems["weird[1]"]
-    killed = {"killed"} if os.environ.get("GRADERS_UNSAFE") else set()  # an ordinary kernel stays dead
+    # without a sandbox, an ordinary kernel stays dead
+    killed = {"killed"} if os.environ.get("GRADERS_UNSAFE") else set()
     assert set(problems) == {"torn", "renamed", "weird[1]"} | killed
     for student, problem in problems.items():
         assert problem in done.stdout
@@ -228,7 +231,7 @@ def test_feedback_and_export_can_be_had_alone(unruly, tmp_path):
     assert done.returncode == 0
     assert (tmp_path / "grades.csv").read_text().count("\n") == 7
     done = command(course, "feedback", "01")
-    written = 2 if os.environ.get("GRADERS_UNSAFE") else 3  # an ordinary kernel stays dead: "killed"
+    written = 2 if os.environ.get("GRADERS_UNSAFE") else 3  # with a sandbox also "killed"
     assert done.returncode == cli.FAILED and f"{written} of 6 written" in done.stdout
     assert page(course, "zoe", ASSIGNMENT)
 
