@@ -12,7 +12,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from graders import commands, late
+from graders import archive, commands, late
 from graders import grade as grading
 from graders.course import Course
 from graders.rebuild import one_line
@@ -30,7 +30,7 @@ def release(
     check: Annotated[bool, typer.Option(help="Change nothing; fail when it would.")] = False,
     overwrite: Annotated[bool, typer.Option(help="Also over answers in exercises/.")] = False,
 ) -> None:
-    """Write exercises/ from solutions/, and prove that no solution is in it."""
+    """Write exercises/ from solutions/ and the learner's archive, and prove that no solution is in either."""
     try:
         with usable(), progress() as bar:
             line = bar.add_task("Releasing", total=None)
@@ -53,6 +53,13 @@ def release(
         fail("exercises/ is not what solutions/ give: run `make release`", FAILED)
     count = "as they were" if not changes else f"{len(changes)} of them new, changed or removed"
     console.print(f"Exercises released: {count}.", highlight=False)
+    try:
+        built = archive.build(course.root)
+    except archive.ArchiveError as error:
+        fail(str(error), FAILED)
+    file = None if check else archive.write(built, course.root / "dist")
+    for told in archive.report(built, file):
+        console.print(told, highlight=False, markup=False, soft_wrap=True)
 
 
 @app.command()

@@ -206,7 +206,7 @@ def test_everything_it_imports_is_in_its_locks(built):
     imported -= {*sys.stdlib_module_names, *archive.OURS}
     assert {"numpy", "IPython", "anywidget", "llvmlite"} <= imported
     # Done without where they are not there: see course.doctor, engine.devices and graders.check.
-    imported -= {"pip", "cupy", "hypothesis"}
+    imported -= {"pip", "cupy"}
     names = {each: re.sub(r"[-_.]+", "-", known.get(each, ["?"])[0]).lower() for each in imported}
     assert {each for each, name in names.items() if name not in locked} == set()
 
