@@ -53,6 +53,8 @@ def release(
         fail("exercises/ is not what solutions/ give: run `make release`", FAILED)
     count = "as they were" if not changes else f"{len(changes)} of them new, changed or removed"
     console.print(f"Exercises released: {count}.", highlight=False)
+    if not (course.root / "pyproject.toml").exists():
+        return  # a course's folder without the project has nothing to pack
     try:
         built = archive.build(course.root)
     except archive.ArchiveError as error:

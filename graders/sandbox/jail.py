@@ -189,7 +189,14 @@ def _bubblewrap() -> list[str]:
     binds[str(HERE / "stand_in.py")] = f"{package}/__init__.py"
     for name in ("__init__", "runner", "wire"):
         binds[str(HERE / f"{name}.py")] = f"{package}/sandbox/{name}.py"
-    command = ["bwrap", "--die-with-parent", "--new-session", "--clearenv", "--cap-drop", "ALL"]
+    command = [
+        shutil.which("bwrap") or "bwrap",
+        "--die-with-parent",
+        "--new-session",
+        "--clearenv",
+        "--cap-drop",
+        "ALL",
+    ]
     for namespace in ("ipc", "pid", "net", "uts", "cgroup-try"):
         command.append(f"--unshare-{namespace}")
     if os.geteuid() != 0:

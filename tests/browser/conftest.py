@@ -12,6 +12,11 @@ sys.path.insert(0, str(Path(__file__).parent))
 from lab_driver import LabDriver
 
 
+@pytest.fixture(autouse=True, scope="session")
+def grades(unsafe_where_there_is_no_sandbox: None) -> None:
+    """Some tests in this folder grade classes."""
+
+
 @pytest.fixture(scope="session")
 def lab_session(
     chromium_path: str, tmp_path_factory: pytest.TempPathFactory

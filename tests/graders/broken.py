@@ -48,11 +48,16 @@ class Case:
 CASES: list[Case] = []
 
 
+def _add(case: Case) -> None:
+    """pytest may import a module twice, once for its own doctests: a case is there once all the same."""
+    CASES[:] = [*(each for each in CASES if each.name != case.name), case]
+
+
 def whole(points: float | None, *says: str):
     """A case that changes the file or the folder."""
 
     def keep(how):
-        CASES.append(Case(how.__name__, how, points, says))
+        _add(Case(how.__name__, how, points, says))
         return how
 
     return keep
@@ -67,7 +72,7 @@ def inside(points: float | None, *says: str):
             changed = how(notebook, {cell["id"]: cell for cell in notebook["cells"]})
             handed.write(notebook if changed is None else changed)
 
-        CASES.append(Case(how.__name__, cut, points, says))
+        _add(Case(how.__name__, cut, points, says))
         return how
 
     return keep

@@ -10,14 +10,8 @@ sys.path[:0] = [str(ROOT / "graders" / "instructor"), str(Path(__file__).parent)
 
 
 @pytest.fixture(autouse=True, scope="session")
-def unsafe_where_there_is_no_sandbox():
-    """Where the kernel forbids sandboxes, classes are graded without: the rest is the same."""
-    from graders.sandbox.jail import unavailable
-
-    with pytest.MonkeyPatch.context() as patch:
-        if unavailable():
-            patch.setenv("GRADERS_UNSAFE", "1")
-        yield
+def grades(unsafe_where_there_is_no_sandbox):
+    """Tests in this folder grade classes."""
 
 
 @pytest.fixture(autouse=True)

@@ -46,7 +46,17 @@ def full_marks() -> dict[str, float]:
     return {meta["grade_id"]: meta["points"] for meta in cells if meta.get("grade")}
 
 
-@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: f"{attack.kind}: {attack.name}")
+@pytest.mark.parametrize(
+    "attack",
+    [
+        pytest.param(
+            attack,
+            id=f"{attack.kind}: {attack.name}",
+            marks=[] if i % 3 == 0 else pytest.mark.slow,
+        )
+        for i, attack in enumerate(ATTACKS)
+    ],
+)
 def test_an_attack_gains_nothing_and_costs_only_itself(attack: Attack, jail: Jail) -> None:
     hostile = copy.deepcopy(SOLVED)
     cell = next(cell for cell in hostile.cells if cell.id == "answer-shape-of")

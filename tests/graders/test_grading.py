@@ -26,12 +26,14 @@ ASSIGNMENT = "01-rank-and-shape"
 
 def command(course, *arguments):
     """Run the command line in a course's folder."""
+    unsafe = {key: os.environ[key] for key in ("GRADERS_UNSAFE",) if key in os.environ}
     return subprocess.run(
         [sys.executable, "-m", "graders.cli", *arguments],
         cwd=course.root,
         capture_output=True,
         text=True,
-        env={"PATH": "/usr/bin:/bin", "COLUMNS": "120"},  # .venv/bin is not on the PATH
+        # .venv/bin is not on the PATH
+        env={"PATH": "/usr/bin:/bin", "COLUMNS": "120", **unsafe},
     )
 
 
