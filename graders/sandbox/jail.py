@@ -22,6 +22,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 INSIDE = "/grader"
+ENVIRONMENT = f"{INSIDE}/environment"
 USERS = 0x7000_0000
 """The first of the user numbers that sandboxes get when the grader is root. Nobody else has them."""
 
@@ -85,7 +86,7 @@ class Jail:
             "memory": self.limits.memory,
             "limits": _resource_limits(self.limits),
         }
-        command = [*_bubblewrap(), sys.executable, "-I", "-B", f"{INSIDE}/zygote.py"]
+        command = [*_bubblewrap(), _python(), "-I", "-B", f"{INSIDE}/zygote.py"]
         try:
             self._process = subprocess.Popen(
                 [*command, str(theirs.fileno()), json.dumps(settings)],
@@ -175,14 +176,26 @@ def _resource_limits(limits: Limits) -> dict[str, int]:
 
 
 def _packages() -> list[str]:
-    return [path for path in site.getsitepackages() if Path(path).is_dir()]
+    own = [path for path in site.getsitepackages() if Path(path).is_dir()]
+    if sys.prefix == sys.base_prefix:
+        return own
+    return [f"{ENVIRONMENT}/{Path(path).relative_to(sys.prefix)}" for path in own
+            if Path(path).is_relative_to(sys.prefix)]  # fmt: skip
+
+
+def _python() -> str:
+    """The interpreter as it is called in the jail. A virtual environment works wherever it lies, and must
+    not lie below /tmp there, which is empty in each sandbox."""
+    if sys.prefix == sys.base_prefix:
+        return sys.executable
+    return f"{ENVIRONMENT}/{Path(sys.executable).relative_to(sys.prefix)}"
 
 
 def _bubblewrap() -> list[str]:
     """The command that makes the jail, up to the program to run in it."""
-    binds = {"/usr": "/usr"}
-    for prefix in {sys.prefix, sys.base_prefix}:
-        binds[prefix] = prefix
+    binds = {"/usr": "/usr", sys.base_prefix: sys.base_prefix}
+    if sys.prefix != sys.base_prefix:
+        binds[sys.prefix] = ENVIRONMENT
     binds[str(ROOT / "engine")] = f"{INSIDE}/packages/engine"
     binds[str(HERE / "zygote.py")] = f"{INSIDE}/zygote.py"
     package = f"{INSIDE}/packages/graders"

@@ -21,7 +21,7 @@ from typing import Any
 LIBC = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWNS, CLONE_NEWIPC, CLONE_NEWPID = 0x0002_0000, 0x0800_0000, 0x2000_0000
 MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REC, MS_PRIVATE = 2, 4, 8, 0x4000, 0x4_0000
-PR_SET_PDEATHSIG, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 1, 24, 38
+PR_SET_PDEATHSIG, PR_CAPBSET_DROP, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 24, 36, 38
 SYS_CAPSET = {"x86_64": 126, "aarch64": 91}[os.uname().machine]
 CAPABILITY_VERSION_3 = 0x2008_0522
 
@@ -42,6 +42,7 @@ def main() -> None:
 
     shell = runner.make_shell()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    LIBC.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # to wait for what guards leave behind
     children: dict[int, int] = {}
     control.sendall(b"ready\n")
     while True:
@@ -55,8 +56,7 @@ def main() -> None:
         if data[:1] == b"k":
             (child,) = struct.unpack("!xI", data)
             if children.pop(child, None):
-                os.kill(child, signal.SIGKILL)
-                os.waitpid(child, 0)
+                _end(child)
             control.sendall(b"gone\n")
             continue
         (number,) = struct.unpack("!xI", data)
@@ -67,6 +67,18 @@ def main() -> None:
         os.close(descriptors[0])
         children[child] = number
         control.sendall(struct.pack("!I", child))
+
+
+def _end(guard: int) -> None:
+    """Kills a guard and what it guards, and waits until every process of the sandbox is gone."""
+    with open(f"/proc/{guard}/task/{guard}/children", encoding="ascii") as file:
+        guarded = [int(pid) for pid in file.read().split()]
+    for pid in (guard, *guarded):
+        try:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)  # the first of a namespace ends after all others in it
+        except (ProcessLookupError, ChildProcessError):
+            continue
 
 
 def _guard(descriptor: int, number: int, settings: dict[str, Any], shell: Any, runner: Any) -> None:

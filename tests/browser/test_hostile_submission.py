@@ -56,7 +56,11 @@ RUNS = """() => [...document.querySelectorAll('#notebook-container *')].filter(
 ).map(each => each.outerHTML)"""
 """What stands in the notebook's part of a page and could run."""
 
-pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning"),
+]
 
 
 def hostile(file: Path) -> None:

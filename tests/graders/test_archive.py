@@ -45,6 +45,8 @@ EXECUTE = """
 import os, sys, nbformat
 from nbclient import NotebookClient
 
+pytestmark = pytest.mark.slow
+
 for file in sys.argv[1:]:
     notebook = nbformat.read(file, as_version=4)
     place = {"metadata": {"path": os.path.dirname(file)}}
@@ -460,7 +462,6 @@ def test_in_the_repository_a_misspelt_module_is_just_not_found():
         import graders.chekc  # noqa: F401
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_make_setup_in_an_empty_directory(built, tmp_path):
     """The whole installation, by the lock, from the package server."""

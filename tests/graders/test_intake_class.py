@@ -11,6 +11,8 @@ import classroom
 from graders import grade, tasks
 from graders.intake import gradebook_name
 
+pytestmark = pytest.mark.slow
+
 ASSIGNMENT = "01-rank-and-shape"
 FULL = sum(task.points for task in tasks.chapter("01"))
 HALF = sum(classroom.expected(ASSIGNMENT, "half wrong").values())

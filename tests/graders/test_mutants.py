@@ -10,6 +10,8 @@ import pytest
 import mutants
 from mutation_operators import changes, identity
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 TASKS = sorted(mutants.solutions())
 SEED = "mutants"
@@ -39,7 +41,6 @@ def test_every_mutant_that_is_called_equivalent_is_one_and_survives(task):
     assert not rejected, "these are not equivalent"
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("chapter", sorted({task[:2] for task in TASKS}))
 def test_of_all_mutants_of_an_exercise_95_percent_are_rejected_and_no_wrong_one_is_missed(chapter):

@@ -26,6 +26,8 @@ from graders.feedback import ReportsOnly
 from graders.release import solution_lines
 from graders.store import project_root
 
+pytestmark = pytest.mark.slow
+
 ASSIGNMENT, NOTEBOOK = "01-rank-and-shape", "rank-and-shape"
 KINDS = {"ada": "solved", "ben": "half wrong", "cleo": "blank", "nosy": "blank"}
 SEED = "0123456789abcdef"

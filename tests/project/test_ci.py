@@ -31,7 +31,7 @@ class Machine:
         shutil.copy(ROOT / ".ci" / "run", self.path / ".ci")
         for tool in TOOLS:
             (self.bin / tool).symlink_to(shutil.which(tool))
-        for tool in ("chromium", "python3", "apt-get", "sleep"):
+        for tool in ("chromium", "bwrap", "python3", "apt-get", "sleep"):
             self.program(tool, "exit 0")
         self.program("make", f'case "$*" in test) echo "{CLOSING}";; esac')
         python = self.program("../project/.venv/bin/python", "exit 5")  # no slow tests
@@ -110,11 +110,12 @@ def test_slow_tests_run_if_there_are_any(machine):
 
 def test_only_what_is_missing_is_installed(machine):
     (machine.bin / "chromium").unlink()
+    (machine.bin / "bwrap").unlink()
     machine.program("python3", "exit 1")
     assert machine.run().returncode == 0
     update, install = machine.calls("apt-get")
     assert update == "apt-get -q update"
-    assert install.endswith("--no-install-recommends python3 python3-venv chromium")
+    assert install.endswith("--no-install-recommends python3 python3-venv chromium bubblewrap")
 
 
 def test_another_browser_will_do(machine):
