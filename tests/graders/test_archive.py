@@ -27,6 +27,8 @@ from graders import absent, archive, tasks
 from graders.archive import ArchiveError
 from graders.course import Course
 
+pytestmark = pytest.mark.slow
+
 ROOT = Course().root
 LESSON = "course/00-five-minute-win.ipynb"
 INSTRUCTORS = ("archive", "cli", "course", "grade", "instructor", "leaks", "preprocess", "release")
@@ -44,8 +46,6 @@ json.dumps({
 EXECUTE = """
 import os, sys, nbformat
 from nbclient import NotebookClient
-
-pytestmark = pytest.mark.slow
 
 for file in sys.argv[1:]:
     notebook = nbformat.read(file, as_version=4)
