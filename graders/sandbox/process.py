@@ -120,6 +120,8 @@ class Sandbox:
         again, self.history = self.history, []
         for source in again:
             self.run_cell(source)
+        if self._connection is None:  # the last of them has ended it: once more, without that one
+            self._alive()
 
     def _send(self, message: dict[str, Any]) -> None:
         try:
