@@ -97,9 +97,6 @@ def grade(
     console.print(f"Feedback: {course.directory.feedback_directory}/", highlight=False)
     for stranger in grading.strangers(course):
         say(f"Not graded, no assignment has this name: {stranger}", "yellow")
-    changed = sum(bool(each.notes) for each in grades)
-    if changed:
-        say(f"{changed} were mended so that they could be graded: grading/notes.csv", "yellow")
     failed = [each for each in grades if each.problem]
     for each in failed:
         say(f"{each.submission}: {each.problem}", "red")

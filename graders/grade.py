@@ -1,4 +1,4 @@
-"""Grading a class with nbgrader: autograde, feedback, export, in one process.
+"""Grading a class with nbgrader: autograde and feedback, in one process.
 
 nbgrader stays the gradebook. This only sees to it that every submission is graded on its own, so
 that one broken notebook costs nobody else anything, and that what went wrong is written down.
@@ -21,7 +21,6 @@ import nbformat
 from nbclient import NotebookClient
 from nbgrader import utils
 from nbgrader.api import Gradebook, MissingEntry
-from nbgrader.plugins import CsvExportPlugin
 from sqlalchemy import text
 from sqlalchemy.exc import SAWarning
 
@@ -280,17 +279,6 @@ def feedback(course: Course, todo: list[Submission]) -> dict[Submission, str]:
         if not result["success"]:
             failed[submission] = one_line(reason(result), 300)
     return failed
-
-
-def export(course: Course, to: Path | None = None) -> Path:
-    """Write every grade in the gradebook as CSV, in nbgrader's own columns."""
-    to = to or course.grading / "grades.csv"
-    to.parent.mkdir(parents=True, exist_ok=True)
-    plugin = CsvExportPlugin(parent=course.api)
-    plugin.to = str(to)
-    with _gradebook(course) as gradebook:
-        plugin.export(gradebook)
-    return to
 
 
 @contextmanager

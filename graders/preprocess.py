@@ -7,8 +7,6 @@ Text and PNG images are harmless there; everything else could run.
 
 from __future__ import annotations
 
-import base64
-import binascii
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +16,12 @@ from nbformat import NotebookNode
 from nbgrader import utils
 from nbgrader.preprocessors import NbGraderPreprocessor
 
+from graders.png import is_png
 from graders.rebuild import Notes, rebuild
 from graders.style import CSS
 
 MAX_CHARACTERS = 100_000
 """Of one output as text."""
-MAX_IMAGE = 2 * 2**20
 TAGS = ["b", "br", "caption", "code", "details", "div", "em", "figcaption", "figure", "h4", "i",
         "li", "ol", "p", "pre", "span", "strong", "sub", "summary", "sup", "table", "tbody", "td",
         "th", "thead", "tr", "ul",
@@ -93,19 +91,10 @@ class HarmlessOutput(NbGraderPreprocessor):
         kept = NotebookNode()
         if plain:
             kept["text/plain"] = plain[:MAX_CHARACTERS]
-        if image and _is_png(image):
+        if image and is_png(image):
             kept["image/png"] = image
         if report and html and len(html) <= MAX_CHARACTERS:
             style = STYLE if html.startswith(STYLE) else ""
             kept["text/html"] = style + self.cleaner.sanitize_html_tags(html[len(style) :])
         output.data, output.metadata = kept, NotebookNode()
         return output
-
-
-def _is_png(text: str) -> bool:
-    """Is this base64 and nothing else, of a PNG image?"""
-    try:
-        image = base64.b64decode(text.replace("\n", ""), validate=True)
-    except (binascii.Error, ValueError):
-        return False
-    return len(image) <= MAX_IMAGE and image.startswith(b"\x89PNG\r\n\x1a\n")

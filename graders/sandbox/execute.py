@@ -7,9 +7,6 @@ side. What a cell shows is kept as text and PNG pictures, nothing else.
 
 from __future__ import annotations
 
-import base64
-import binascii
-import importlib
 import re
 from collections.abc import Callable
 from typing import Any
@@ -18,6 +15,8 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
 from graders import tasks
+from graders.check import MISSING, effort_for, grade
+from graders.png import is_png
 from graders.report import Report
 from graders.sandbox.jail import Jail
 from graders.sandbox.process import CELL_SECONDS, Died, Sandbox
@@ -28,9 +27,6 @@ CHECKED = re.compile(r'check\("([\w.]+)"\)')
 """What a graded cell says in the course's notebooks."""
 CHARACTERS, CELLS = 200_000, 2_000_000
 """How much a cell, and how much all cells together, may show."""
-PNG = b"\x89PNG\r\n\x1a\n"
-
-checking = importlib.import_module("graders.check")
 
 
 class NotGraded(Exception):
@@ -86,9 +82,9 @@ def _checked(task: Task, link: Link, effort: Callable[[Task], Any] | None) -> Re
     try:
         obj = link.lookup(task.name)
     except (NameError, Died):
-        obj = checking.MISSING
-    settings = (effort or checking.effort_for)(task)
-    return checking.grade(task, obj, settings, run=link.run)
+        obj = MISSING
+    settings = (effort or effort_for)(task)
+    return grade(task, obj, settings, run=link.run)
 
 
 def _shown(report: Report, number: int) -> NotebookNode:
@@ -128,7 +124,7 @@ def _clean(output: dict[str, Any], number: int) -> NotebookNode | None:
         kept = {}
         if isinstance(data.get("text/plain"), str):
             kept["text/plain"] = data["text/plain"]
-        if _is_png(data.get("image/png")):
+        if isinstance(data.get("image/png"), str) and is_png(data["image/png"]):
             kept["image/png"] = data["image/png"]
         if kept:
             more = {"execution_count": number} if kind == "execute_result" else {}
@@ -138,10 +134,3 @@ def _clean(output: dict[str, Any], number: int) -> NotebookNode | None:
 
 def _line_text(value: Any) -> str:
     return value if isinstance(value, str) else ""
-
-
-def _is_png(value: Any) -> bool:
-    try:
-        return isinstance(value, str) and base64.b64decode(value, validate=True).startswith(PNG)
-    except (ValueError, binascii.Error):
-        return False

@@ -314,13 +314,12 @@ class Runner:
         return said
 
     def _changed(self, message: dict[str, Any], things: list[Any]) -> bool:
-        plain = [e for e in message["args"] if not (isinstance(e, dict) and e.get("t") in _LIVE)]
-        kept = [
-            t
-            for e, t in zip(message["args"], things, strict=True)
-            if not (isinstance(e, dict) and e.get("t") in _LIVE)
-        ]
-        return [Encoder(self._refer).encode(thing) for thing in kept] != plain
+        """Whether an argument that came as plain data is another now."""
+        return any(
+            Encoder(self._refer).encode(thing) != entry
+            for entry, thing in zip(message["args"], things, strict=True)
+            if not (isinstance(entry, dict) and entry.get("t") == "ref")
+        )
 
     def _news(self) -> dict[str, Any]:
         """The shared lists that are not as the grader knows them."""
@@ -391,9 +390,6 @@ class Runner:
 
     def _show_traceback(self, kind: Any, value: Any, rows: list[str]) -> None:
         self.outputs.error(getattr(kind, "__name__", str(kind)), _message(value), list(rows))
-
-
-_LIVE = ("ref",)
 
 
 class _Hangup(BaseException):

@@ -7,6 +7,7 @@ returns () for everything, unless the attack defines one of its own.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 TASK, POINTS = "check-shape-of", 3
@@ -456,14 +457,15 @@ def shape_of(nested):
 }  # fmt: skip
 
 
+DEFINED = re.compile(r"^((def|class) shape_of\b|shape_of =)", re.MULTILINE)
+
+
 def _own(kind: str, table: dict[str, str]) -> list[Attack]:
     """Attacks after which the wrong answer is defined, unless they define one of their own."""
     return [
-        Attack(kind, name, source if ("shape_of" in source and "def shape_of" in source)
-               or "class shape_of" in source or source.startswith("shape_of")
-               else f"{source.strip()}\n\n{WRONG}")
+        Attack(kind, name, source if DEFINED.search(source) else f"{source.strip()}\n\n{WRONG}")
         for name, source in table.items()
-    ]  # fmt: skip
+    ]
 
 
 ATTACKS = [

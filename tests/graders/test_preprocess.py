@@ -9,7 +9,8 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 import answers
 from graders.check import check
-from graders.preprocess import MAX_CHARACTERS, MAX_IMAGE, HarmlessOutput
+from graders.png import MAX_IMAGE
+from graders.preprocess import MAX_CHARACTERS, HarmlessOutput
 from graders.style import CSS
 
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n and so on").decode()
