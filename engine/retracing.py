@@ -54,6 +54,11 @@ def leaf_key(leaf: Any) -> Any:
     """The key of one leaf."""
     if isinstance(leaf, Tensor):
         return (leaf.dtype.name, leaf._dims)
+    if isinstance(leaf, (float, complex)) and (not leaf or leaf != leaf):
+        return (
+            type(leaf),
+            repr(leaf),
+        )  # -0.0 equals 0.0, and 1 / x tells them apart; nan equals nothing
     if leaf is None or isinstance(leaf, (bool, int, float, complex, str, bytes)):
         return (type(leaf), leaf)  # the type too: 1, 1.0 and True are equal in Python
     if type(leaf) is slice:
@@ -87,6 +92,8 @@ def quick_key(value: Any) -> Any:
     if kind is dict:
         keys = tuple(map(quick_key, value.values()))
         return None if None in keys else (kind, tuple(value), keys)
+    if (kind is float or kind is complex) and (not value or value != value):
+        return (kind, repr(value))
     if value is None or kind in (bool, int, float, complex, str, bytes):
         return (kind, value)
     if isinstance(value, (Tensor, np.ndarray, np.generic)) or nest.is_nested(value):

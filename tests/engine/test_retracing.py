@@ -7,6 +7,7 @@ import warnings
 import weakref
 from typing import Any
 
+import numpy as np
 import pytest
 
 import engine as tf
@@ -183,3 +184,17 @@ def test_explaining_does_not_loosen_a_shape():
     assert f.explain(tf.zeros([3])).retraces
     concrete = f.get_concrete_function(tf.zeros([2]))
     assert concrete.inputs[0].shape.as_list() == [2] and f.experimental_get_tracing_count() == 1
+
+
+def test_minus_zero_is_another_number_and_nan_is_one():
+    """1 / -0.0 is -inf, though -0.0 == 0.0; and nan is traced once, though nan != nan."""
+    f = tf.function(lambda x: tf.divide(1.0, x))
+    assert [f(x).numpy() for x in (0.0, -0.0, 0.0)] == [np.inf, -np.inf, np.inf]
+    assert [f([x])[0].numpy() for x in (0.0, -0.0)] == [np.inf, -np.inf]
+    assert f.experimental_get_tracing_count() == 4
+    for _ in range(3):
+        assert np.isnan(f(float("nan")).numpy())
+    assert f.experimental_get_tracing_count() == 5
+    g = tf.function(tf.negative)
+    turned = [g(z).numpy().imag for z in (complex(0.0, 0.0), complex(0.0, -0.0))]
+    assert [bool(np.signbit(part)) for part in turned] == [True, False]
