@@ -9,6 +9,8 @@ another gradebook. It has no --config option: it ignores one, silently, and does
 from contextlib import suppress
 from pathlib import Path
 
+from graders import database
+
 c = get_config()  # noqa: F821 - nbgrader defines it
 
 root = Path(__file__).resolve().parent
@@ -24,7 +26,9 @@ course.autograded_directory = "grading/autograded"
 course.feedback_directory = "grading/feedback"
 course.solution_directory = "grading/solution"
 course.source_with_tests_directory = "grading/source_with_tests"
-course.db_url = f"sqlite:///{root / 'grading' / 'gradebook.db'}"
+# grading/gradebook.db, or what GRADERS_DATABASE names: a database on PostgreSQL.
+course.db_url = database.url(root)
+database.formgrader_lets_go()
 
 # SQLite creates the gradebook but not the folder it is in, and formgrader fails without it.
 with suppress(OSError):

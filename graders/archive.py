@@ -1,8 +1,9 @@
 """The archive a learner gets: `python -m graders.archive` writes dist/two-x-minus-one-VERSION.zip.
 
 CONTENTS says what goes in, by folder and kind of file; whatever it does not name stays out. Four
-files are adapted for learners on the way. Before anything is written, graders/leaks.py searches
-the finished archive, and a solution, an answer, an output or a path of this machine stops it.
+files are adapted for learners on the way, and quizzes sealed. Before anything is written,
+graders/leaks.py searches the finished archive, and a solution, an answer, an output or a path of this
+machine stops it.
 
 From one commit the archive is the same to the last byte, on every machine: the names are sorted,
 times and modes are fixed, and nothing is compressed, since compressors differ.
@@ -22,8 +23,10 @@ import tomllib
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 
+from course import sealed
 from graders import leaks
 
 LEARNER = ("__init__", "absent", "beside", "check", "compare", "devices", "diagnose", "guard",
@@ -32,12 +35,14 @@ LEARNER = ("__init__", "absent", "beside", "check", "compare", "devices", "diagn
 """The learner's side of this package, beside tasks/: what `from graders import check, hint` and
 the lessons' widgets need, and nothing that releases, collects or grades."""
 
+QUIZZES = "course/quizzes/*.toml"
+"""Learners get these sealed: no answer lies open."""
 CONTENTS = (
     "LICENSE",
     "course/*.py",
     "course/chapters.toml",
     "course/[0-9][0-9]-*.ipynb",
-    "course/quizzes/*.toml",
+    QUIZZES,
     "course/lab/*.py",
     "course/lab/static/*.css",
     "course/lab/static/*.js",
@@ -143,6 +148,9 @@ def contents(root: Path) -> dict[str, bytes]:
                 raise ArchiveError(f"{name} is a link: what it leads to may not be the course's")
             if path.is_file():
                 files[name] = path.read_bytes()
+    for name in [each for each in files if fnmatch(each, QUIZZES)]:
+        text = files.pop(name).decode()
+        files[str(PurePosixPath(name).with_suffix(sealed.SUFFIX))] = sealed.seal(text)
     for name, adapt in ADAPTED.items():
         files[name] = adapt(root).encode()
     return dict(sorted(files.items()))
@@ -214,12 +222,12 @@ def project(root: Path) -> str:
 
 
 def environment(root: Path) -> str:
-    """environment.yml without what only the tests need."""
-    text, cut = re.subn(
-        r"^  # the tests\n(?:  - .*\n)+", "", _read(root, "environment.yml"), flags=re.M
-    )
-    if cut != 1:
-        raise ArchiveError("environment.yml: the packages under `# the tests` were not found")
+    """environment.yml without what only a class and the tests need."""
+    text = _read(root, "environment.yml")
+    for what in ("the tests", "a class"):
+        text, cut = re.subn(rf"^  # {what}\b.*\n(?:  - .*\n)+", "", text, flags=re.M)
+        if cut != 1:
+            raise ArchiveError(f"environment.yml: the packages under `# {what}` were not found")
     text = re.sub(r"^# tests/.*\n", "", text, flags=re.M)
     return re.sub(
         r"^(  # .*from this folder).*\n  - pip:\n.*",
@@ -302,7 +310,7 @@ def left_out(root: Path, files: Mapping[str, bytes]) -> Iterator[str]:
     for folder in ("course", "engine", "exercises", "graders/tasks"):
         for path in sorted((root / folder).rglob("*")):
             name = path.relative_to(root).as_posix()
-            known = name in files or name == "course/start.ipynb"
+            known = name in files or name == "course/start.ipynb" or fnmatch(name, QUIZZES)
             if path.is_file() and _seen(path.relative_to(root)) and not known:
                 yield f"left out, CONTENTS in graders/archive.py does not name it: {name}"
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import math
 import os
 import sys
@@ -25,7 +26,7 @@ from graders.guard import Ran, Stopped, time_limit
 from graders.guard import run as guarded
 from graders.report import Failure, Line, Report
 from graders.show import clean, show
-from graders.tasks.base import Case, Complaint, Draw, Raises, Task
+from graders.tasks.base import Case, Check, Complaint, Draw, Raises, Task
 
 MISSING = object()
 """In place of what a learner was to write: it is not there yet."""
@@ -117,7 +118,8 @@ def _graded(task: Task, obj: Callable[..., Any], effort: Effort, run: Runner) ->
             tried: list[diagnose.Outcome] = []
             stopped = any(_ends_it(outcome, effort) for outcome in outcomes)
             draw = Draw(zlib.crc32(check_.label.encode(), effort.seed), effort.times)
-            for case in () if stopped else _cases(task, check_, draw):
+            cases = _kept_cases if effort.graded else _cases
+            for case in () if stopped else cases(task, check_, draw):
                 over = time.perf_counter() - began > effort.total_seconds
                 if over and tried:
                     break  # at least one input of every class is tried, however slow the code
@@ -228,6 +230,34 @@ def _cases(task: Task, check_: Any, draw: Draw) -> Iterator[Case]:
         else:
             assert task.oracle is not None, f"{task.id}: a case without a truth"
             yield Drawn(case, task.oracle(*case))
+
+
+def _kept_cases(task: Task, check_: Check, draw: Draw) -> Iterator[Case]:
+    """The same, made once for a whole class: all of it gets the same inputs, and the truth takes longer than
+    a learner's answer. They are copied before anybody's code sees them."""
+    kept = _case_lists(task, check_, draw.seed, draw.times)
+    for number in itertools.count():
+        while number >= len(kept.made):
+            try:
+                case = next(kept.more, None)
+            except BaseException:  # or else the next one would be tried on fewer inputs
+                _case_lists.cache_clear()
+                raise
+            if case is None:
+                return
+            kept.made.append(case)
+        yield kept.made[number]
+
+
+@dataclass
+class _Kept:
+    made: list[Case]
+    more: Iterator[Case]
+
+
+@functools.lru_cache(maxsize=1_000)
+def _case_lists(task: Task, check_: Check, seed: int, times: int) -> _Kept:
+    return _Kept([], _cases(task, check_, Draw(seed, times)))
 
 
 def _try(

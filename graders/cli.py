@@ -1,7 +1,7 @@
 """`graders`, or `python -m graders.cli`: release, collect, grade, give feedback, export.
 
 Exit codes: 0 all well; 1 something could not be graded or released, and the output says what;
-2 the command cannot run at all.
+2 the command cannot run at all; 130 it was stopped with Ctrl-C.
 """
 
 from __future__ import annotations
@@ -14,11 +14,23 @@ from rich.text import Text
 
 from graders import archive, commands, late
 from graders import grade as grading
+from graders.cluster import Cluster
 from graders.course import Course
 from graders.rebuild import one_line
 from graders.release import ReleaseError
 from graders.release import release as make_release
-from graders.terminal import FAILED, UNUSABLE, Assignment, console, fail, progress, say, usable
+from graders.terminal import (
+    FAILED,
+    STOPPED,
+    UNUSABLE,
+    Assignment,
+    console,
+    fail,
+    progress,
+    say,
+    usable,
+)
+from graders.workers import Processes
 
 __all__ = ["FAILED", "UNUSABLE", "app"]
 
@@ -75,6 +87,15 @@ def grade(
             envvar="GRADERS_UNSAFE",
         ),
     ] = False,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes; one for each processor by default.")
+    ] = None,
+    scheduler: Annotated[
+        str, typer.Option(help="A Dask scheduler whose workers grade: tcp://host:8786.")
+    ] = "",
+    again: Annotated[
+        bool, typer.Option(help="Also what a run that was broken off has graded.")
+    ] = False,
 ) -> None:
     """Grade grading/submitted/<student>/<assignment>/, write feedback, export the grades."""
     course, todo = _course_and_todo(assignment)
@@ -86,7 +107,11 @@ def grade(
         def step(what: str, done: int) -> None:
             bar.update(line, completed=done, description=what)
 
-        grades = grading.grade_class(course, todo, seed, step, unsafe)
+        crew = Cluster(scheduler) if scheduler else Processes(workers) if workers else None
+        try:
+            grades = grading.grade_class(course, todo, seed, step, unsafe, again, crew, say)
+        except KeyboardInterrupt:
+            fail("Stopped. What is graded is kept; the same command goes on from here.", STOPPED)
         step("Graded", len(todo))
         to, _ = commands.export_grades(course)
     if unsafe:
@@ -119,10 +144,7 @@ def feedback(assignment: Assignment = None) -> None:
     with usable(), progress() as bar:
         line = bar.add_task("Feedback", total=len(todo))
         late.apply(course)
-        failed: dict[grading.Submission, str] = {}
-        for submission in todo:
-            failed |= grading.feedback(course, [submission])
-            bar.advance(line)
+        failed = grading.feedback(course, todo, lambda: bar.advance(line))
     table = Table(title="Feedback", title_justify="left")
     for head in ("assignment", "written", "failed"):
         table.add_column(head, justify="left" if head == "assignment" else "right")

@@ -18,6 +18,7 @@ from traitlets.config import Config
 from traitlets.config.loader import PyFileConfigLoader
 from traitlets.utils.importstring import import_item
 
+from graders.errors import CourseError
 from graders.sandbox.preprocess import SandboxedExecute
 from graders.store import project_root
 
@@ -36,10 +37,6 @@ FOLDERS = {
     "autograded_directory": "grading/autograded",
     "feedback_directory": "grading/feedback",
 }
-
-
-class CourseError(Exception):
-    """Something about the course's own set-up that has to be mended first."""
 
 
 class Course:

@@ -28,8 +28,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from nbgrader.api import Gradebook
-
+from graders import database
 from graders.course import Course
 from graders.late import Deadline, deadlines
 from graders.roster import Person, Roster
@@ -81,7 +80,7 @@ Row = list[str | float]
 def read(course: Course, roster: Roster) -> Grades:
     """The grades of everybody in the gradebook or on the roster."""
     results: dict[tuple[str, str], Result] = {}
-    with Gradebook(course.directory.db_url, course.directory.course_id) as gradebook:
+    with database.opened(course, snapshot=True) as gradebook:
         people = {student.id: _person(student, roster) for student in gradebook.students}
         assignments = sorted(gradebook.assignments, key=lambda each: each.name)
         for assignment in assignments:

@@ -1,36 +1,41 @@
-"""Grading a class with nbgrader: autograde and feedback, in one process.
+"""Grading a class: what was handed in goes to workers, what comes back into the gradebook.
 
-nbgrader stays the gradebook. This only sees to it that every submission is graded on its own, so
-that one broken notebook costs nobody else anything, and that what went wrong is written down.
-nbgrader gets to see what graders/intake.py lets through; read that first.
+    grading/submitted/  --read-->  workers  --outcomes-->  folders, gradebook  --pages-->  feedback
+    (graders/intake.py)            (graders/work.py)       (graders/gradebook.py)
+
+nbgrader stays the gradebook; formgrader, its late penalties and its export work on the result. Workers
+know nothing of each other and write nothing: this process is the only one that does, and there is one at a
+time. It may be cut off at any moment, and the next run goes on from there.
 """
 
 from __future__ import annotations
 
+import copy
 import csv
+import fcntl
+import hashlib
 import os
-import secrets
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import nbformat
-from nbclient import NotebookClient
-from nbgrader import utils
-from nbgrader.api import Gradebook, MissingEntry
-from sqlalchemy import text
 from sqlalchemy.exc import SAWarning
+from traitlets.config import Config
 
+from graders import database, refused, work
 from graders.course import Course, CourseError
-from graders.intake import Gate, Taken, check_name, gradebook_name
+from graders.gradebook import Book, Done, Marks
+from graders.intake import PATTERN, Gate, HandedIn, check_name, gradebook_name
 from graders.rebuild import Refused, one_line
 from graders.release import reason
-from graders.sandbox.execute import run_notebook
-from graders.sandbox.jail import unavailable
-from graders.sandbox.preprocess import shared_jail
+from graders.sandbox.jail import NoSandbox, unavailable
+from graders.workers import Crew, Failed, Processes, Task, work_off
+
+LONGEST_SEED = 64
 
 
 @dataclass(frozen=True)
@@ -102,50 +107,258 @@ def grade_class(
     seed: str = "",
     step: Callable[[str, int], None] = lambda what, done: None,
     unsafe: bool | None = None,
+    again: bool = False,
+    crew: Crew | None = None,
+    tell: Callable[[str], None] = lambda line: None,
 ) -> list[Grade]:
-    """Autograde every submission and write its feedback. `step` is told what comes next,
-    and how many are done.
+    """Grade every submission and write its feedback. `step` is told what comes next, and how many are done.
 
-    All submissions of one run get the same inputs, which nobody has seen before. They can be had
-    again with the seed that is written to grading/runs.csv. With `unsafe` (or GRADERS_UNSAFE=1 in
-    the environment) they run without a sandbox, and the gradebook says so.
+    All submissions of one run get the same inputs, which nobody has seen before. They can be had again with
+    the seed that is written to grading/runs.csv. A run that was broken off is gone on with, unless `again` is
+    said: what it has graded, and was not handed in anew, is not graded twice.
 
-    Raises: CourseError when the course is not set up as it should be, or when there is no sandbox.
+    Args:
+      unsafe: run submissions without a sandbox; the gradebook then says so. GRADERS_UNSAFE=1 in the
+        environment means the same.
+      crew: who does the work; by default a process for each processor of this machine.
+      tell: is told in a sentence when a run that was broken off is gone on with.
+
+    Raises: CourseError when the course is not set up as it should be, when there is no sandbox, when somebody
+    else is grading it, or when the workers are gone.
     """
     course.assert_active()
     if unsafe is None:
         unsafe = os.environ.get("GRADERS_UNSAFE") == "1"
-    if not unsafe and (why := unavailable()):
+    if not unsafe and not (crew and crew.elsewhere) and (why := unavailable()):
         raise CourseError(
             f"submissions are not graded without a sandbox: {why} Or say --unsafe: they can then "
             "read and change all that you can."
         )
-    course.config.SandboxedExecute.unsafe = unsafe
-    seed = seed or secrets.token_hex(8)
+    if len(seed) > LONGEST_SEED:
+        raise CourseError(
+            f"the seed has {len(seed)} characters, and at most {LONGEST_SEED} are kept"
+        )
     course.grading.mkdir(exist_ok=True)
-    run = (seed, len(todo), "no" if unsafe else "yes")
-    _append(course.grading / "runs.csv", ("seed", "submissions", "sandbox"), [run])
-    _stamp(course, *run)
-    grades: list[Grade] = []
-    with _seeded(seed), warnings.catch_warnings():
-        # nbgrader's own, about objects it adds to its session later: one for every submission
-        warnings.filterwarnings("ignore", category=SAWarning, module="nbgrader")
-        problems = {}
-        for name in sorted({each.assignment for each in todo}):
-            step(f"the solution of {name}", 0)
-            problems[name] = _registered(course, name) or unsolved(course, name)
-        gate = Gate(course)
-        for submission in todo:
-            student, name = submission.student, submission.assignment
-            step(str(submission), len(grades))
-            if problems[name]:
-                grades.append(_result(course, submission, problems[name], Taken()))
+    with _alone(course):
+        crew = crew or Processes()
+        try:
+            with Book(course) as book, warnings.catch_warnings():
+                # nbgrader's own, about objects it adds to its session later: one for every submission
+                warnings.filterwarnings("ignore", category=SAWarning, module="nbgrader")
+                return _Grading(course, book, crew, unsafe, step, tell).all(todo, seed, again)
+        finally:
+            crew.close()
+
+
+class _Grading:
+    """One run."""
+
+    def __init__(
+        self,
+        course: Course,
+        book: Book,
+        crew: Crew,
+        unsafe: bool,
+        step: Callable[[str, int], None],
+        tell: Callable[[str], None],
+    ) -> None:
+        self.course, self.book, self.crew, self.step, self.tell = course, book, crew, step, tell
+        self.gate = Gate(course)
+        self.config = _settings(course, unsafe)
+        self.sandbox = "no" if unsafe else "yes"
+        self.released: dict[str, dict[str, str]] = {}
+        self.order: dict[str, list[str]] = {}
+        self.problems: dict[str, str] = {}
+        self.grades: dict[Submission, Grade] = {}
+        self.journal: dict[tuple[str, str], Done] = {}
+        self.seed = ""
+
+    def all(self, todo: list[Submission], seed: str, again: bool) -> list[Grade]:
+        names = sorted({each.assignment for each in todo})
+        for name in names:
+            self.step(f"the exercise {name}", 0)
+            self.problems[name] = _registered(self.course, name)
+            self.released[name] = self.gate.released(name)
+            self.order[name] = _grade_ids(self.released[name])
+        run = self.book.begin(seed, self.sandbox, len(todo), again)
+        self.seed, self.journal = run.seed, self.book.journal()
+        if run.begun:
+            self.tell(
+                f"Going on with the run of {run.begun[:19].replace('T', ' ')} UTC, which was broken "
+                f"off: {len(self.journal)} submissions are graded. (--again grades all of them.)"
+            )
+        else:
+            row = (run.seed, len(todo), self.sandbox)
+            _append(self.course.grading / "runs.csv", ("seed", "submissions", "sandbox"), [row])
+        self.step("the solutions", 0)
+        work_off(self.crew, self._solutions(names), self._proved)
+        work_off(self.crew, self._tasks(todo), self._done)
+        grades = [self.grades[each] for each in todo]
+        _write_problems(self.course, grades)
+        self.book.end()
+        return grades
+
+    def _solutions(self, names: list[str]) -> Iterator[Task]:
+        for name in names:
+            folder = self.course.folder("source") / name
+            files = {f.name: f.read_text(encoding="utf-8") for f in sorted(folder.glob("*.ipynb"))}
+            if not self.problems[name]:
+                yield Task(work.graded, self._job(name, files, None), name)
+
+    def _proved(self, task: Task, result: Any) -> None:
+        self.problems[task.about] = _problem(result)
+
+    def _job(
+        self, assignment: str, released: dict[str, str], handed_in: dict[str, bytes] | None
+    ) -> work.Job:
+        version = work.version() if self.crew.elsewhere else ""
+        return work.Job(assignment, released, handed_in, self.seed, version, self.config)
+
+    def _tasks(self, todo: list[Submission]) -> Iterator[Task]:
+        """What is to be done for each submission; what needs no worker is done at once."""
+        for each in todo:
+            self.step(str(each), len(self.grades))
+            if self.problems[each.assignment]:
+                marks = self.book.wait(each.student, each.assignment)
+                self._graded(each, marks, self.problems[each.assignment], ())
                 continue
-            taken = gate.take_in(student, name)
-            problem = taken.problem or _autograded(course, submission)
-            grades.append(_result(course, submission, problem, taken))
-    _write_problems(course, grades)
-    return grades
+            released = self.released[each.assignment]
+            handed = self.gate.read(each.student, each.assignment, list(released))
+            digest = self._digest(each, released, handed)
+            before = self.journal.get((gradebook_name(each.student), each.assignment))
+            if before and before.digest == digest:
+                yield from self._go_on(each, before)
+            elif handed.problem:
+                outcome = work.Outcome(handed.problem, handed.notes)
+                yield from self._recorded(each, digest, outcome)
+            else:
+                about = (each, digest, handed.notes)
+                yield Task(work.graded, self._job(each.assignment, released, handed.files), about)
+
+    def _digest(self, each: Submission, released: dict[str, str], handed: HandedIn) -> str:
+        """The same for the same files, graded by the same checks, received at the same time."""
+        digest = hashlib.sha256(work.version().encode())
+        digest.update(repr((self.gate.received.get((each.student, each.assignment)),)).encode())
+        digest.update(repr((handed.problem, sorted(handed.files), sorted(released))).encode())
+        for name in sorted(handed.files):
+            digest.update(hashlib.sha256(handed.files[name]).digest())
+            digest.update(hashlib.sha256(released[name].encode()).digest())
+        return digest.hexdigest()
+
+    def _go_on(self, each: Submission, before: Done) -> Iterator[Task]:
+        """A submission that the run graded before it was broken off, perhaps all but its feedback."""
+        marks = self.book.marks(each.student, each.assignment)
+        self._graded(each, marks, before.problem, before.notes)
+        if marks and not before.page:
+            yield from _pages(each, marks, _graded_texts(self.course, each), self.config)
+
+    def _done(self, task: Task, result: Any) -> Iterator[Task]:
+        if task.function is work.page:
+            return self._page_done(task, result)
+        each, digest, notes = task.about
+        if isinstance(result, Failed):
+            result = work.Outcome(_problem(result))
+        return self._recorded(each, digest, replace(result, notes=(*notes, *result.notes)))
+
+    def _recorded(self, each: Submission, digest: str, outcome: work.Outcome) -> Iterator[Task]:
+        """Folders first, then the gradebook, then the feedback: see graders/gradebook.py."""
+        clean = {name: marked.clean for name, marked in outcome.notebooks.items()}
+        graded = {name: marked.graded for name, marked in outcome.notebooks.items()}
+        if outcome.problem and not set(each.student) & PATTERN:
+            graded = refused.notebooks(self.released[each.assignment], outcome.problem)
+        self.gate.write(each.student, each.assignment, clean, outcome.problem)
+        for name, text in graded.items():
+            _write(_folder(self.course, "autograded", each) / name, text)
+        marks = self.book.record(each.student, each.assignment, digest, outcome)
+        self._graded(each, marks, outcome.problem, outcome.notes)
+        if marks:
+            yield from _pages(each, marks, graded, self.config)
+
+    def _graded(
+        self, each: Submission, marks: Marks | None, problem: str, notes: tuple[str, ...]
+    ) -> None:
+        found = marks.scores if marks else {}
+        points = {
+            name.removeprefix("check-").replace("-", "_"): found[name]
+            for name in self.order[each.assignment]
+            if name in found
+        }
+        self.grades[each] = Grade(each, points, problem, notes)
+        self.step(str(each), len(self.grades))
+
+    def _page_done(self, task: Task, result: Any) -> Iterator[Task]:
+        each, name, last = task.about
+        if isinstance(result, Failed):
+            grade = self.grades[each]
+            problem = f"its feedback: {_problem(result)}"
+            self.grades[each] = replace(grade, problem=grade.problem or problem)
+        else:
+            _write_page(self.course, each, name, result)
+            if last:
+                self.book.page_written(each.student, each.assignment)
+        return iter(())
+
+
+def _problem(result: Any) -> str:
+    """What is wrong with an outcome, in one line.
+
+    Raises: CourseError when it is the worker that cannot work, which no submission is to blame for.
+    """
+    if not isinstance(result, Failed):
+        return str(result.problem)
+    if isinstance(result.error, work.OtherVersion | NoSandbox):
+        raise CourseError(str(result.error))
+    return one_line(f"{type(result.error).__name__}: {result.error}", 300)
+
+
+def _settings(course: Course, unsafe: bool) -> Config:
+    """What a worker has to know of nbgrader's configuration: nothing about folders and gradebook."""
+    config = copy.deepcopy(course.config)
+    config.pop("CourseDirectory", None)
+    config.SandboxedExecute.unsafe = unsafe
+    return config
+
+
+def _pages(
+    each: Submission, marks: Marks, graded: dict[str, str], config: Config
+) -> Iterator[Task]:
+    """The feedback pages of a submission, to be made by workers."""
+    names = sorted(set(graded) & set(marks.pages))
+    for name in names:
+        asked = replace(marks.pages[name], graded=graded[name], config=config)
+        yield Task(work.page, asked, (each, name, name == names[-1]))
+
+
+def _write(file: Path, text: str, mode: int = 0o444) -> None:
+    """All of a file or nothing, read-only, as nbgrader leaves it."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    new = file.with_name(f".{file.name}.new")
+    new.unlink(missing_ok=True)
+    new.write_text(text, encoding="utf-8", newline="")
+    new.chmod(mode)
+    new.replace(file)
+
+
+def _write_page(course: Course, each: Submission, name: str, html: str) -> None:
+    _write(_folder(course, "feedback", each) / f"{Path(name).stem}.html", html, 0o644)
+
+
+def _folder(course: Course, step: str, each: Submission) -> Path:
+    """Where nbgrader looks for a submission: by the student's name in the gradebook."""
+    return course.folder(step) / gradebook_name(each.student) / each.assignment
+
+
+def _graded_texts(course: Course, each: Submission) -> dict[str, str]:
+    """The graded notebooks of a submission, by file name."""
+    files = _folder(course, "autograded", each).glob("*.ipynb")
+    return {file.name: file.read_text(encoding="utf-8") for file in files}
+
+
+def _grade_ids(released: dict[str, str]) -> list[str]:
+    """The graded cells of an exercise, in its order."""
+    cells = [cell for text in released.values() for cell in nbformat.reads(text, 4).cells]
+    facts = [cell.metadata.get("nbgrader", {}) for cell in cells]
+    return [each["grade_id"] for each in facts if each.get("grade")]
 
 
 def _registered(course: Course, assignment: str) -> str:
@@ -156,98 +369,16 @@ def _registered(course: Course, assignment: str) -> str:
     return "" if result["success"] else f"the assignment itself: {reason(result)}"
 
 
-def unsolved(course: Course, assignment: str) -> str:
-    """Why the solution does not get full marks here, now, on this run's inputs; "" when it does.
-
-    A broken machine or a broken check would otherwise cost a whole class its points, in silence.
-    """
-    for file in sorted((course.folder("source") / assignment).glob("*.ipynb")):
-        notebook = nbformat.read(file, as_version=4)
-        if course.config.SandboxedExecute.unsafe:
-            _execute(course, notebook)
-        else:
-            run_notebook(notebook, shared_jail())
-        for cell in notebook.cells:
-            if cell.cell_type != "code":
-                continue
-            errors = [out for out in cell.outputs if out.output_type == "error"]
-            if errors:
-                return f"its own solution fails: {errors[0].ename}: {errors[0].evalue}"
-            if (
-                utils.is_grade(cell)
-                and utils.determine_grade(cell)[0] != cell.metadata.nbgrader.points
-            ):
-                return f"its own solution does not get full marks in {cell.id}"
-    return ""
-
-
-def _execute(course: Course, notebook: nbformat.NotebookNode) -> None:
-    """Run a notebook in an ordinary kernel."""
-    with utils.setenv(NBGRADER_EXECUTION="autograde"):
-        NotebookClient(
-            notebook,
-            timeout=60,
-            allow_errors=True,
-            extra_arguments=list(course.config.Execute.extra_arguments),
-            resources={"metadata": {"path": str(course.grading)}},
-        ).execute()
-
-
-def _stamp(course: Course, seed: str, count: int, sandbox: str) -> None:
-    """Write into the gradebook itself how its grades came about: the table `grading_runs`."""
-    with _gradebook(course) as gradebook:
-        gradebook.db.execute(
-            text(
-                "CREATE TABLE IF NOT EXISTS grading_runs "
-                "(time VARCHAR(32), seed VARCHAR(64), submissions INTEGER, sandbox VARCHAR(3))"
-            )
-        )
-        gradebook.db.execute(
-            text("INSERT INTO grading_runs VALUES (:time, :seed, :count, :sandbox)"),
-            {
-                "time": datetime.now(UTC).isoformat(timespec="seconds"),
-                "seed": seed,
-                "count": count,
-                "sandbox": sandbox,
-            },
-        )
-        gradebook.db.commit()
-
-
-def _autograded(course: Course, submission: Submission) -> str:
-    """Run nbgrader on one submission that was taken in; returns why it failed, or ""."""
-    student = submission.student
-    try:
-        for part in (course.api.autograde, course.api.generate_feedback):
-            result = part(submission.assignment, student, force=True)
-            if not result["success"]:
-                return one_line(reason(result), 300)
-    except Exception as error:  # whatever one notebook does, the class goes on
-        return one_line(f"{type(error).__name__}: {error}", 300)
-    return ""
-
-
-def _result(course: Course, submission: Submission, problem: str, taken: Taken) -> Grade:
-    """The points from the gradebook; all 0, and marked for a person to look at, when it failed. So
-    is a check whose answer could not be read."""
-    student = gradebook_name(submission.student)
-    with _gradebook(course) as gradebook:
+@contextmanager
+def _alone(course: Course) -> Iterator[None]:
+    """Nobody else grades this course meanwhile. The lock goes with the process, however that ends."""
+    with (course.grading / ".lock").open("w") as lock:
         try:
-            gradebook.update_or_create_student(student)
-            found = gradebook.update_or_create_submission(submission.assignment, student)
-        except MissingEntry:  # the assignment itself could not be registered
-            return Grade(submission, {}, problem, taken.notes)
-        points = {}
-        for notebook in found.notebooks:
-            for grade in notebook.grades:
-                if problem:  # points of an earlier run must not stand for this one
-                    grade.auto_score, grade.needs_manual_grade = 0, True
-                elif grade.name in taken.unread:
-                    grade.needs_manual_grade = True
-                name = grade.name.removeprefix("check-").replace("-", "_")
-                points[name] = (grade.score, grade.max_score)
-        gradebook.db.commit()
-    return Grade(submission, points, problem, taken.notes)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise CourseError("this course is being graded already, by another command") from None
+        with database.alone(course.directory.db_url):
+            yield
 
 
 def _write_problems(course: Course, grades: list[Grade]) -> None:
@@ -266,39 +397,47 @@ def _write_problems(course: Course, grades: list[Grade]) -> None:
             _append(file, ("student", "assignment", kind), rows)
 
 
-def feedback(course: Course, todo: list[Submission]) -> dict[Submission, str]:
-    """Write the feedback again, for what is graded; returns what failed, and why."""
-    failed = {}
-    for submission in todo:
-        try:
-            check_name(submission.student)
-        except Refused as refused:
-            failed[submission] = str(refused)
-            continue
-        result = course.api.generate_feedback(submission.assignment, submission.student, force=True)
-        if not result["success"]:
-            failed[submission] = one_line(reason(result), 300)
-    return failed
+def feedback(
+    course: Course,
+    todo: list[Submission],
+    step: Callable[[], None] = lambda: None,
+    crew: Crew | None = None,
+) -> dict[Submission, str]:
+    """Write the feedback again, for what is graded; returns what failed, and why. `step` is told of each."""
+    failed: dict[Submission, str] = {}
+    config = _settings(course, unsafe=False)
 
+    def tasks(book: Book) -> Iterator[Task]:
+        for each in todo:
+            try:
+                check_name(each.student)
+            except Refused as error:
+                failed[each] = str(error)
+                step()
+                continue
+            marks = book.marks(each.student, each.assignment)
+            pages = list(_pages(each, marks, _graded_texts(course, each), config)) if marks else []
+            if not pages:
+                failed[each] = "it is not graded"
+                step()
+            yield from pages
 
-@contextmanager
-def _gradebook(course: Course) -> Iterator[Gradebook]:
-    with Gradebook(course.directory.db_url, course.directory.course_id) as gradebook:
-        yield gradebook
-
-
-@contextmanager
-def _seeded(seed: str) -> Iterator[None]:
-    """Kernels that nbgrader starts inherit the environment, and with it the seed."""
-    before = os.environ.get("GRADERS_SEED")
-    os.environ["GRADERS_SEED"] = seed
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["GRADERS_SEED"]
+    def done(task: Task, result: Any) -> None:
+        each, name, last = task.about
+        if isinstance(result, Failed):
+            failed[each] = _problem(result)
         else:
-            os.environ["GRADERS_SEED"] = before
+            _write_page(course, each, name, result)
+        if last:
+            step()
+
+    crew = crew or Processes()
+    try:
+        with Book(course) as book:
+            work_off(crew, tasks(book), done)
+    finally:
+        crew.close()
+    return failed
 
 
 def _append(file: Path, head: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> None:

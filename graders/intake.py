@@ -20,11 +20,9 @@ from datetime import UTC
 from pathlib import Path
 from urllib.parse import quote
 
-import nbformat
-
 from graders.course import Course
 from graders.late import receipts
-from graders.rebuild import Notes, Refused, one_line, rebuild
+from graders.rebuild import Notes, Refused, one_line
 
 MAX_NOTEBOOK_BYTES = 10 * 2**20
 """With outputs. A notebook of an exercise has some 100 kB."""
@@ -41,43 +39,57 @@ begins with = or -: a name that could do anything in either is no name."""
 
 
 @dataclass(frozen=True)
-class Taken:
-    """What came of one submission at the gate."""
+class HandedIn:
+    """What lies in a submission's folder, as bytes that nobody has looked into."""
 
+    files: dict[str, bytes]
+    """The wanted notebooks, by file name."""
     problem: str = ""
-    """Why nothing of it can be graded; "" when it can."""
+    """Why they cannot be read; "" when they can."""
     notes: tuple[str, ...] = ()
-    """What was changed or left out, for a person to read."""
-    unread: frozenset[str] = frozenset()
-    """The grade_ids of checks whose answer could not be read."""
+    """What was left out, for a person to read."""
 
 
 class Gate:
-    """Takes in submissions of one course, one at a time; call it after the assignments are
-    registered, because it builds on what nbgrader released for this run."""
+    """Between what was handed in for one course, and what nbgrader sees of it."""
 
     def __init__(self, course: Course) -> None:
         self.course = course
         self.received = receipts(course.root)
 
-    def take_in(self, student: str, assignment: str) -> Taken:
-        """Put the clean notebooks of one submission into the intake folder, or the reason why
-        there are none. What an earlier submission left there is removed first."""
-        notes, problem = Notes(), ""
+    def released(self, assignment: str) -> dict[str, str]:
+        """The notebooks of an assignment, by file name, as nbgrader released them for this run."""
+        files = sorted((self.course.grading / "release" / assignment).glob("*.ipynb"))
+        return {file.name: file.read_text(encoding="utf-8") for file in files}
+
+    def read(self, student: str, assignment: str, wanted: list[str]) -> HandedIn:
+        """The wanted files of a submission, or the reason why they cannot be had."""
+        notes = Notes()
         try:
             check_name(student)
-        except Refused as refused:
-            return Taken(str(refused))
-        self._forget(student, assignment)
-        texts = {}
-        try:
-            texts = self._clean(student, assignment, notes)
+            submitted = self.course.folder("submitted")
+            return HandedIn(
+                read_folder(submitted, (student, assignment), wanted, notes), "", notes.all()
+            )
         except Refused as refused:
             problem = one_line(str(refused), 300)
         except Exception as error:  # nobody thought of it, and the class goes on
             problem = one_line(f"cannot be taken in: {type(error).__name__}: {error}", 300)
-        if problem:
-            texts[PROBLEM] = problem + "\n"
+        return HandedIn({}, problem, notes.all())
+
+    def write(self, student: str, assignment: str, clean: dict[str, str], problem: str) -> None:
+        """Put the clean notebooks of a submission into the intake folder, or the reason why there are none.
+
+        What an earlier submission left is removed first: its pages must not stand beside this one's score.
+        Nothing is written for a student whose folder has a name that would do harm.
+        """
+        try:
+            check_name(student)
+        except Refused:
+            return
+        for step in ("intake", "autograded", "feedback"):
+            shutil.rmtree(self.course.folder(step) / student / assignment, ignore_errors=True)
+        texts = {PROBLEM: problem + "\n"} if problem else dict(clean)
         when = self.received.get((student, assignment))
         if when:  # nbgrader's own form, in UTC
             texts[TIMESTAMP] = f"{when.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f} UTC\n"
@@ -85,28 +97,6 @@ class Gate:
         folder.mkdir(parents=True)
         for name, text in texts.items():
             (folder / name).write_text(text, encoding="utf-8", newline="")
-        return Taken(problem, notes.all(), frozenset(notes.unread))
-
-    def _forget(self, student: str, assignment: str) -> None:
-        """An older submission's pages must not stand beside this one's score."""
-        for step in ("intake", "autograded", "feedback"):
-            shutil.rmtree(self.course.folder(step) / student / assignment, ignore_errors=True)
-
-    def _clean(self, student: str, assignment: str, notes: Notes) -> dict[str, str]:
-        """The texts of the clean notebooks, by file name."""
-        released = sorted((self.course.grading / "release" / assignment).glob("*.ipynb"))
-        wanted = [file.name for file in released]
-        found = read_folder(self.course.folder("submitted"), (student, assignment), wanted, notes)
-        clean = {}
-        for file in released:
-            own = nbformat.read(file, as_version=4)
-            try:
-                notebook = rebuild(found[file.name], own, notes)
-            except Refused as refused:
-                raise Refused(f"{file.name}: {refused}") from None
-            nbformat.validate(notebook)
-            clean[file.name] = nbformat.writes(notebook, version=4)
-        return clean
 
 
 def check_name(student: str) -> None:

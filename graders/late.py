@@ -28,23 +28,28 @@ from __future__ import annotations
 import csv
 import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
+from itertools import groupby
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.api import Grade, Gradebook, MissingEntry, SubmittedAssignment, SubmittedNotebook
 from nbgrader.plugins import LateSubmissionPlugin
+from sqlalchemy import func, select, update
 
+from graders import database
 from graders.course import Course, CourseError
 
 DEADLINES, RECEIVED = "deadlines.toml", "received.csv"
 POLICIES = ("none", "percent", "zero")
 DAY = 86400.0
+AT_ONCE = 100
+"""How many submissions are written in one transaction."""
 
 
 @dataclass(frozen=True)
@@ -121,10 +126,14 @@ def apply(course: Course, assignment: str | None = None) -> list[Lateness]:
 
     Nothing is run again: this is for an extension that was given, or a score that was changed by
     hand, after the grading. Returns every submission with its times.
+
+    An assignment is read with one query. Only what is not as it should be is written, in the order of the
+    students and a few at a time, so that others who write at the same time do not wait for long. A score
+    that they change meanwhile counts the next time.
     """
     known, received = deadlines(course.root, course.assignments()), receipts(course.root)
-    found = []
-    with Gradebook(course.directory.db_url, course.directory.course_id) as gradebook:
+    found: list[Lateness] = []
+    with database.opened(course) as gradebook:
         for name in [assignment] if assignment else course.assignments():
             try:
                 stored = gradebook.find_assignment(name)
@@ -133,23 +142,113 @@ def apply(course: Course, assignment: str | None = None) -> list[Lateness]:
             deadline = known.get(name)
             if deadline:
                 stored.duedate = _naive(deadline.due)
-            for submission in stored.submissions:
-                student = submission.student.id
-                _set_times(submission, deadline, received.get((student, name)))
-                gradebook.db.flush()
-                seconds = submission.total_seconds_late if submission.assignment.duedate else 0.0
-                score = penalty = 0.0
-                for notebook in submission.notebooks:
-                    off = deadline.penalty(notebook.score, seconds) if deadline else 0.0
-                    notebook.late_submission_penalty = off or None
-                    score, penalty = score + notebook.score, penalty + off
-                due = submission.duedate if submission.assignment.duedate else None
-                found.append(
-                    Lateness(student, name, _aware(submission.timestamp), _aware(due), seconds,
-                             score, penalty)
-                )  # fmt: skip
-        gradebook.db.commit()
+            key, due = stored.id, stored.duedate
+            changes = []
+            for submission in _submissions(gradebook, key):
+                lateness, change = _beside(submission, name, due, deadline, received)
+                found.append(lateness)
+                if change:
+                    changes.append(change)
+            gradebook.db.commit()
+            for at in range(0, len(changes), AT_ONCE):
+                _write(gradebook, changes[at : at + AT_ONCE])
     return sorted(found, key=lambda each: (each.assignment, each.student))
+
+
+@dataclass
+class _Stored:
+    """A submission as the gradebook has it."""
+
+    id: str
+    student: str
+    timestamp: datetime | None
+    extension: timedelta | None
+    notebooks: list[tuple[str, float | None, float]] = field(default_factory=list)
+    """For each: its id, its penalty, its score."""
+
+
+def _submissions(gradebook: Gradebook, assignment: str) -> Iterator[_Stored]:
+    """Every submission of an assignment, in the order of the students."""
+    rows = gradebook.db.execute(
+        select(
+            SubmittedAssignment.id,
+            SubmittedAssignment.student_id,
+            SubmittedAssignment.timestamp,
+            SubmittedAssignment.extension,
+            SubmittedNotebook.id,
+            SubmittedNotebook.late_submission_penalty,
+            func.coalesce(func.sum(Grade.score), 0.0),
+        )
+        .outerjoin(SubmittedNotebook, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
+        .outerjoin(Grade, Grade.notebook_id == SubmittedNotebook.id)
+        .where(SubmittedAssignment.assignment_id == assignment)
+        .group_by(SubmittedAssignment.id, SubmittedNotebook.id)
+        .order_by(SubmittedAssignment.student_id, SubmittedNotebook.id)
+    )
+    for _, own in groupby(rows, key=lambda row: row[0]):
+        lines = list(own)
+        submission = _Stored(*lines[0][:4])
+        submission.notebooks = [(row[4], row[5], float(row[6])) for row in lines if row[4]]
+        yield submission
+
+
+@dataclass(frozen=True)
+class _Change:
+    """What has to be written for one submission, in the words of the gradebook's tables."""
+
+    submission: dict[str, Any] | None
+    notebooks: list[dict[str, Any]]
+
+
+def _beside(
+    stored: _Stored,
+    name: str,
+    due: datetime | None,
+    deadline: Deadline | None,
+    received: Mapping[tuple[str, str], datetime],
+) -> tuple[Lateness, _Change | None]:
+    """A submission beside its due date, and what has to be written for that; None when nothing has."""
+    extension = stored.extension
+    if deadline:
+        extension = deadline.extensions.get(stored.student)
+    elif due is None:
+        extension = None  # nbgrader could not add it to no date
+    timestamp = _naive(received.get((stored.student, name)))
+    own = due + (extension or timedelta()) if due else None
+    seconds = max(0.0, (timestamp - own).total_seconds()) if timestamp and own else 0.0
+    score = penalty = 0.0
+    notebooks = []
+    for key, before, points in stored.notebooks:
+        off = deadline.penalty(points, seconds) if deadline else 0.0
+        score, penalty = score + points, penalty + off
+        if (off or None) != before:
+            notebooks.append({"id": key, "late_submission_penalty": off or None})
+    changed = (timestamp, extension) != (stored.timestamp, stored.extension)
+    times = {"id": stored.id, "timestamp": timestamp, "extension": extension} if changed else None
+    change = _Change(times, notebooks) if changed or notebooks else None
+    aware = _aware(timestamp), _aware(own)
+    return Lateness(stored.student, name, *aware, seconds, score, penalty), change
+
+
+def _write(gradebook: Gradebook, changes: list[_Change]) -> None:
+    """A few submissions, in one transaction."""
+    times = [each.submission for each in changes if each.submission]
+    notebooks = [row for each in changes for row in each.notebooks]
+    for table, rows in ((SubmittedAssignment, times), (SubmittedNotebook, notebooks)):
+        if rows:
+            gradebook.db.execute(update(table), rows)
+    gradebook.db.commit()
+
+
+def settle(submission: Any, deadline: Deadline | None, received: datetime | None) -> float:
+    """Put the times of one submission of the gradebook, and what lateness costs it, into its rows; the
+    seconds it is late. Its points have to be there already."""
+    _set_times(submission, deadline, received)
+    seconds = submission.total_seconds_late if submission.assignment.duedate else 0.0
+    for notebook in submission.notebooks:
+        off = deadline.penalty(notebook.score, seconds) if deadline else 0.0
+        notebook.late_submission_penalty = off or None
+    return float(seconds)
 
 
 def _set_times(submission: Any, deadline: Deadline | None, received: datetime | None) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 
 from IPython.core.inputtransformer2 import TransformerManager
 
+from course import sealed
 from graders.release import BEGIN, END, STUB, TELLING, solution_lines
 
 STRONG = 24
@@ -30,7 +31,7 @@ STRICT = ("exercises/", "graders/tasks/", "course/quizzes/")
 TOGETHER = {"solution": 2, "answer": 4}
 """How many lines in a row are a leak. Answers hold more of what everybody writes."""
 
-KINDS = {".py", ".ipynb", ".toml", ".json", ".css", ".js", ".md", ".txt", ".yml"}
+KINDS = {".py", ".ipynb", ".toml", ".json", ".css", ".js", ".md", ".txt", ".yml", ".quiz"}
 PLAIN = {"Makefile", "LICENSE"}
 FOLDERS = {"course", "engine", "exercises", "graders", "locks"}
 CELL_METADATA = {"nbgrader", "deletable", "editable", "tags"}
@@ -133,8 +134,9 @@ def search(files: Mapping[str, bytes], secret: Secrets) -> list[str]:
     for name in sorted(files):
         problems += _name(name)
         try:
-            text = files[name].decode("utf-8")
-        except UnicodeDecodeError:
+            quiz = name.endswith(sealed.SUFFIX)
+            text = sealed.unseal(files[name]) if quiz else files[name].decode("utf-8")
+        except ValueError:
             problems.append(f"{name}: it is not text")
             continue
         if not name.endswith(".ipynb"):
@@ -166,6 +168,8 @@ def _name(name: str) -> Iterator[str]:
         part.startswith((".", "__pycache__")) or part.endswith(".egg-info") for part in path.parts
     ):
         yield f"{name}: a hidden file or a cache"
+    if path.match("course/quizzes/*.toml"):
+        yield f"{name}: the answers of a quiz, in the clear"
     if path.suffix not in KINDS and path.name not in PLAIN:
         yield f"{name}: files of this kind are not given out"
     if path.is_absolute() or ".." in path.parts:

@@ -16,9 +16,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import nbformat
 from nbgrader.api import Gradebook
 
-from graders import export
+from graders import database, export
 from graders.course import Course, CourseError
 
 LOG = "manual.csv"
@@ -63,21 +64,24 @@ class Change:
 
 def marks(course: Course, assignment: str | None = None, every: bool = False) -> list[Mark]:
     """The cells that wait for a person; with `every`, all that are graded."""
-    with Gradebook(course.directory.db_url, course.directory.course_id) as gradebook:
-        found = [mark for mark, _, _ in _rows(gradebook, assignment)]
+    with database.opened(course) as gradebook:
+        found = [mark for mark, _, _ in _rows(course, gradebook, assignment)]
     return [mark for mark in found if every or mark.waiting]
 
 
-def _rows(gradebook: Gradebook, assignment: str | None) -> Iterator[tuple[Mark, Any, Any]]:
+def _rows(
+    course: Course, gradebook: Gradebook, assignment: str | None
+) -> Iterator[tuple[Mark, Any, Any]]:
     """Every mark, with the gradebook's grade and comment that it stands for."""
     for stored in sorted(gradebook.assignments, key=lambda each: each.name):
         if assignment not in (None, stored.name):
             continue
+        orders = {each.name: _order(course, stored.name, each) for each in stored.notebooks}
         for submission in sorted(stored.submissions, key=lambda each: each.student.id):
-            for notebook in submission.notebooks:
-                order = [cell.name for cell in notebook.notebook.source_cells]
+            for notebook in sorted(submission.notebooks, key=lambda each: each.name):
+                order = orders[notebook.name]
                 comments = {comment.name: comment for comment in notebook.comments}
-                for grade in sorted(notebook.grades, key=lambda g: _place(order, g.name)):
+                for grade in sorted(notebook.grades, key=lambda g: (_place(order, g.name), g.name)):
                     comment = comments.get(_commented(order, set(comments), grade.name))
                     mark = Mark(
                         submission.student.id, stored.name, grade.name, grade.auto_score,
@@ -86,6 +90,16 @@ def _rows(gradebook: Gradebook, assignment: str | None) -> Iterator[tuple[Mark, 
                         grade.needs_manual_grade,
                     )  # fmt: skip
                     yield mark, grade, comment
+
+
+def _order(course: Course, assignment: str, notebook: Any) -> list[str]:
+    """The cells of a notebook, first to last. A database keeps no order: PostgreSQL puts a row that was
+    changed behind the others. So it is that of solutions/, while the notebook is there."""
+    file = course.folder("source") / assignment / f"{notebook.name}.ipynb"
+    if not file.exists():
+        return [cell.name for cell in notebook.source_cells]
+    cells = nbformat.read(file, as_version=4).cells
+    return [cell.metadata.get("nbgrader", {}).get("grade_id", "") for cell in cells]
 
 
 def _place(order: list[str], name: str) -> int:
@@ -115,9 +129,9 @@ def read(course: Course, file: Path, who: str = "") -> list[Change]:
     gets a score waits no longer. Raises: CourseError that names every line to mend.
     """
     lines = _lines(file)
-    with Gradebook(course.directory.db_url, course.directory.course_id) as gradebook:
+    with database.opened(course) as gradebook:
         there = {mark.key: (mark, grade, comment) for mark, grade, comment
-                 in _rows(gradebook, None)}  # fmt: skip
+                 in _rows(course, gradebook, None)}  # fmt: skip
         problems, changes = [], []
         for number, line in lines:
             try:
@@ -173,6 +187,8 @@ def _set(line: dict[str, str], mark: Mark, grade: Any, comment: Any) -> list[Cha
     if line["comment"]:
         if comment is None:
             raise ValueError(f"{mark.cell} takes no comment")
+        if "\0" in line["comment"]:
+            raise ValueError("comment has a character of the number 0, which no gradebook keeps")
         after["comment"] = line["comment"]
     if "score" in after:
         grade.manual_score = after["score"]

@@ -15,9 +15,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from graders.course import Course, CourseError
+from graders.database import explained
 
 console = Console()
-FAILED, UNUSABLE = 1, 2
+FAILED, UNUSABLE, STOPPED = 1, 2, 130
 
 Assignment = Annotated[
     str | None, typer.Argument(help="An assignment, or the beginning of its name. All of them.")
@@ -37,9 +38,10 @@ def say(message: str, style: str | None = None) -> None:
 
 @contextmanager
 def usable() -> Iterator[None]:
-    """What the course itself lacks ends the command with code 2."""
+    """What the course itself lacks, or its database, ends the command with code 2."""
     try:
-        yield
+        with explained():
+            yield
     except CourseError as error:
         fail(str(error), UNUSABLE)
 

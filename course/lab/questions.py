@@ -1,5 +1,7 @@
 """Reads course/quizzes/NN.toml: the questions of a quiz, and the predictions of a lesson.
 
+What learners get is sealed (course/sealed.py), and no file in it shows an answer.
+
 Answers and reasons stay in this process. What goes to the browser is made by `Quiz` and
 `Predict`, and holds an answer only after the learner has given theirs.
 """
@@ -10,6 +12,8 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from course import sealed
 
 QUIZZES = Path(__file__).resolve().parents[1] / "quizzes"
 KINDS = ("number", "text", "choice")
@@ -69,10 +73,19 @@ class QuizFileError(ValueError):
 
 def _read(chapter: str) -> dict[str, Any]:
     file = QUIZZES / f"{chapter}.toml"
-    if not file.exists():
-        there = ", ".join(sorted(path.stem for path in QUIZZES.glob("*.toml")))
-        raise QuizFileError(f"there is no quiz for chapter {chapter!r}; there are {there}")
-    return tomllib.loads(file.read_text(encoding="utf-8"))
+    if file.exists():
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    file = file.with_suffix(sealed.SUFFIX)
+    if file.exists():
+        return tomllib.loads(sealed.unseal(file.read_bytes()))
+    there = ", ".join(chapters())
+    raise QuizFileError(f"there is no quiz for chapter {chapter!r}; there are {there}")
+
+
+def chapters() -> list[str]:
+    """The chapters that have a quiz."""
+    found = [*QUIZZES.glob("*.toml"), *QUIZZES.glob(f"*{sealed.SUFFIX}")]
+    return sorted({path.stem for path in found})
 
 
 def questions(chapter: str) -> list[Question]:

@@ -37,6 +37,8 @@ class Limits:
 
     memory: int = 1 << 30
     """Bytes of address space that a process may take beyond what it starts with."""
+    total: int = 2 << 30
+    """Bytes of memory that all of its processes may use together, besides /tmp; more ends the sandbox."""
     disk: int = 64 << 20
     """Bytes in /tmp; there is nothing else to write to."""
     files: int = 1_000
@@ -84,6 +86,8 @@ class Jail:
             "disk": self.limits.disk,
             "files": self.limits.files,
             "memory": self.limits.memory,
+            "total": self.limits.total,
+            "socket": _socket_buffer(),
             "limits": _resource_limits(self.limits),
         }
         command = [*_bubblewrap(), _python(), "-I", "-B", f"{INSIDE}/zygote.py"]
@@ -172,7 +176,16 @@ def _resource_limits(limits: Limits) -> dict[str, int]:
         "NPROC": limits.processes,
         "MSGQUEUE": 0,
         "MEMLOCK": 0,
+        "SIGPENDING": 256,
     }
+
+
+def _socket_buffer() -> int:
+    """The bytes that can wait in one socket, and what the kernel needs to keep them."""
+    try:
+        return 2 * int(Path("/proc/sys/net/core/wmem_default").read_text())
+    except (OSError, ValueError):
+        return 2 * 212_992
 
 
 def _packages() -> list[str]:
@@ -200,7 +213,7 @@ def _bubblewrap() -> list[str]:
     binds[str(HERE / "zygote.py")] = f"{INSIDE}/zygote.py"
     package = f"{INSIDE}/packages/graders"
     binds[str(HERE / "stand_in.py")] = f"{package}/__init__.py"
-    for name in ("__init__", "runner", "wire"):
+    for name in ("__init__", "calls", "runner", "watch", "wire"):
         binds[str(HERE / f"{name}.py")] = f"{package}/sandbox/{name}.py"
     command = [
         shutil.which("bwrap") or "bwrap",
@@ -214,7 +227,7 @@ def _bubblewrap() -> list[str]:
         command.append(f"--unshare-{namespace}")
     if os.geteuid() != 0:
         command += ["--unshare-user", "--uid", "0", "--gid", "0"]
-    for capability in ("SETUID", "SETGID", "SETPCAP", "SYS_ADMIN", "KILL"):
+    for capability in ("SETUID", "SETGID", "SETPCAP", "SYS_ADMIN", "KILL", *_to_count_exactly()):
         command += ["--cap-add", f"CAP_{capability}"]
     for folder in _parents(binds.values()):
         command += ["--perms", "0755", "--dir", folder]
@@ -225,7 +238,12 @@ def _bubblewrap() -> list[str]:
             command += ["--symlink", f"usr/{link}", f"/{link}"]
         elif os.path.isdir(f"/{link}"):
             command += ["--ro-bind", f"/{link}", f"/{link}"]
-    command += ["--proc", "/proc", "--dev", "/dev", "--perms", "0755", "--tmpfs", "/tmp"]
+    command += ["--proc", "/proc", "--perms", "0755", "--tmpfs", "/tmp"]
+    # No /dev/shm, which is memory that all sandboxes share, and no /dev/zero, which is memory that
+    # nobody counts when it is mapped.
+    command += ["--perms", "0755", "--tmpfs", "/dev"]
+    for device in ("null", "random", "urandom"):
+        command += ["--dev-bind", f"/dev/{device}", f"/dev/{device}"]
     variables = {
         "HOME": "/tmp",
         "PATH": "/usr/bin",
@@ -236,7 +254,19 @@ def _bubblewrap() -> list[str]:
     }
     for name, value in variables.items():
         command += ["--setenv", name, value]
-    return [*command, "--remount-ro", "/", "--chdir", "/tmp", "--"]
+    return [*command, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp", "--"]
+
+
+def _to_count_exactly() -> list[str]:
+    """What the jail's first process needs so that the kernel tells it the shares of shared pages (watch.py).
+    It has all that it wants where users have namespaces of their own."""
+    if os.geteuid() != 0:
+        return ["SYS_PTRACE"]
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    able = int(
+        next(line for line in status.splitlines() if line.startswith("CapEff:")).split()[1], 16
+    )
+    return ["SYS_PTRACE"] if able >> 19 & 1 else []
 
 
 def _parents(paths: object) -> list[str]:

@@ -1,9 +1,9 @@
 """The first process of a jail: imports what submissions need once, then forks a sandbox for each of them.
 
 It runs as root of the jail and never runs a line of a submission. Each fork gets namespaces of its own
-(processes, mounts, IPC), an empty /tmp of limited size, limits, another user where there is one, and no
-capability; only then does it listen to the grader. The calls are Linux's: unshare(2), mount(2), prctl(2),
-capset(2).
+(processes, mounts, IPC, a network without anybody), an empty /tmp of limited size, limits, another user where
+there is one, and no capability; only then does it listen to the grader. A sandbox that takes too much memory
+is ended (watch.py). The calls are Linux's: unshare(2), mount(2), prctl(2), capset(2).
 """
 
 from __future__ import annotations
@@ -12,14 +12,21 @@ import ctypes
 import json
 import os
 import resource
+import select
 import signal
 import socket
 import struct
 import sys
+from collections.abc import Callable
 from typing import Any
 
 LIBC = ctypes.CDLL(None, use_errno=True)
-CLONE_NEWNS, CLONE_NEWIPC, CLONE_NEWPID = 0x0002_0000, 0x0800_0000, 0x2000_0000
+CLONE_NEWNS, CLONE_NEWIPC, CLONE_NEWPID, CLONE_NEWNET = (
+    0x0002_0000,
+    0x0800_0000,
+    0x2000_0000,
+    0x4000_0000,
+)
 MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REC, MS_PRIVATE = 2, 4, 8, 0x4000, 0x4_0000
 PR_SET_PDEATHSIG, PR_CAPBSET_DROP, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 24, 36, 38
 SYS_CAPSET = {"x86_64": 126, "aarch64": 91}[os.uname().machine]
@@ -38,14 +45,22 @@ def main() -> None:
     settings: dict[str, Any] = json.loads(sys.argv[2])
     sys.path[:0] = settings["path"]
     import engine  # noqa: F401
-    from graders.sandbox import runner
+    from graders.sandbox import calls, runner, watch
 
     shell = runner.make_shell()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     LIBC.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # to wait for what guards leave behind
     children: dict[int, int] = {}
+    watcher = watch.Watcher(settings["total"], settings["memory"], settings["socket"])
     control.sendall(b"ready\n")
     while True:
+        asked = select.select([control], [], [], watch.SECONDS if children else None)[0]
+        if children and watcher.due():
+            for child in watcher.over(children):
+                del children[child]
+                _end(child)
+        if not asked:
+            continue
         data, descriptors, _, _ = socket.recv_fds(control, 64, 1)
         if not data:
             for child in children:
@@ -63,7 +78,7 @@ def main() -> None:
         child = os.fork()
         if child == 0:
             control.close()
-            _guard(descriptors[0], number, settings, shell, runner)
+            _guard(descriptors[0], number, settings, shell, runner, calls.forbid)
         os.close(descriptors[0])
         children[child] = number
         control.sendall(struct.pack("!I", child))
@@ -81,15 +96,23 @@ def _end(guard: int) -> None:
             continue
 
 
-def _guard(descriptor: int, number: int, settings: dict[str, Any], shell: Any, runner: Any) -> None:
+def _guard(
+    descriptor: int,
+    number: int,
+    settings: dict[str, Any],
+    shell: Any,
+    runner: Any,
+    forbid: Callable[[], None],
+) -> None:
     """Stays outside the new namespaces; when it is killed, everything in them is."""
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     code = 1
     try:
-        must(LIBC.unshare(CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWPID), "unshare")
+        must(LIBC.unshare(CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWPID | CLONE_NEWNET), "unshare")
         first = os.fork()
         if first == 0:
             _enter(descriptor, number, settings)
+            forbid()
             runner.Runner(socket.socket(fileno=descriptor), shell).serve()
             os._exit(0)
         os.close(descriptor)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from course import sealed
 from course.lab import Predict, Quiz, questions
 from course.lab.questions import QUIZZES, QuizFileError
 from graders import store
@@ -232,3 +233,16 @@ def test_the_twin_lists_questions_and_no_answers(chapter: str) -> None:
         assert "`" not in twin["text/html"] and "<script" not in twin["text/html"]
         for option in question.options:
             assert option.why not in twin["text/plain"] + twin["text/html"]
+
+
+def test_a_sealed_quiz_file_is_the_same_quiz(tmp_path, monkeypatch):
+    """As learners have it: the archive holds no other."""
+    for chapter in FILES:
+        text = (QUIZZES / f"{chapter}.toml").read_text(encoding="utf-8")
+        (tmp_path / f"{chapter}.quiz").write_bytes(sealed.seal(text))
+    before = [(questions.questions(each), questions.predictions(each)) for each in FILES]
+    monkeypatch.setattr(questions, "QUIZZES", tmp_path)
+    assert questions.chapters() == FILES
+    assert [(questions.questions(each), questions.predictions(each)) for each in FILES] == before
+    with pytest.raises(QuizFileError, match=r"there is no quiz for chapter '77'; there are 00, 01"):
+        questions.questions("77")

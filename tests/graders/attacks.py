@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from attacks_memory import MEMORY
+
 TASK, POINTS = "check-shape-of", 3
 WRONG = "def shape_of(nested):\n    return ()\n"
 RIGHT = """
@@ -42,7 +44,7 @@ class Attack:
 SPOILS = (
     "IPython's input transformer", "IPython's run_cell", "the runner's calls", "the runner's lookup",
     "the runner's values", "JSON", "answers from a thread", "a value that is no value", "a pickle",
-    "an error that is none",
+    "an error that is none", "memory that grows in turns",
 )  # fmt: skip
 
 PATCHING = {
@@ -474,6 +476,7 @@ ATTACKS = [
     *_own("writing", WRITING),
     *_own("network", NETWORK),
     *_own("exhaustion", EXHAUSTION),
+    *_own("memory", MEMORY),
     *_own("death", DEATH),
     *_own("forging", FORGING),
     *_own("odd values", ODD),

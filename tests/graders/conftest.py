@@ -19,3 +19,12 @@ def no_progress_kept(tmp_path, monkeypatch):
     """Checks in tests must not count as somebody's progress."""
     monkeypatch.setenv("COURSE_PROGRESS_FILE", str(tmp_path / "attempts.jsonl"))
     monkeypatch.delenv("GRADERS_SEED", raising=False)
+
+
+@pytest.fixture(scope="session")
+def postgresql(postgresql_programs):
+    """A server for all tests that are marked `postgresql`; each makes databases of its own."""
+    import postgresql
+
+    with postgresql.Server(postgresql_programs) as server:
+        yield server

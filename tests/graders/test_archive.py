@@ -23,6 +23,7 @@ import nbformat
 import pytest
 import yaml
 
+from course import sealed
 from graders import absent, archive, tasks
 from graders.archive import ArchiveError
 from graders.course import Course
@@ -172,12 +173,31 @@ def test_every_committed_file_of_the_course_is_in_it(built):
     ).stdout  # fmt: skip
     committed = {name for name in listed.split("\0") if name and (ROOT / name).is_file()}
     assert len(committed) > 300
-    assert committed <= set(built.files)
+    as_given_out = {
+        name.replace(".toml", ".quiz") if name.startswith("course/quizzes/") else name
+        for name in committed
+    }
+    assert as_given_out <= set(built.files)
+
+
+def test_no_answer_of_a_quiz_lies_open(built, source):
+    """Not in a file that anybody reads on the way: G1 of what the course promises."""
+    quizzes = sorted((source / "course/quizzes").glob("*.toml"))
+    assert len(quizzes) >= 4
+    for file in quizzes:
+        given = built.files[f"course/quizzes/{file.stem}.quiz"]
+        assert sealed.unseal(given) == file.read_text(encoding="utf-8")
+        reasons = re.findall(r'^why = "(.{30,}?)"$', file.read_text(encoding="utf-8"), re.M)
+        assert len(reasons) > 10
+        for name, data in built.files.items():
+            assert not [why for why in reasons if why.encode() in data], name
 
 
 def test_files_other_than_the_adapted_are_the_courses_own(built, source):
     for name, data in built.files.items():
-        assert name in archive.ADAPTED or data == (source / name).read_bytes(), name
+        if name in archive.ADAPTED or name.endswith(sealed.SUFFIX):
+            continue
+        assert data == (source / name).read_bytes(), name
 
 
 def test_the_environment_is_the_courses_without_what_only_tests_need(built, source):

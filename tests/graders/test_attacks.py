@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SOLVED = nbformat.read(
     ROOT / "solutions" / "01-rank-and-shape" / "rank-and-shape.ipynb", as_version=4
 )
-LIMITS = Limits(memory=512 << 20, disk=8 << 20, files=200, processes=24, cpu=20)
+LIMITS = Limits(memory=512 << 20, total=1 << 30, disk=8 << 20, files=200, processes=24, cpu=20)
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ ONE = "there is one argument, and nothing to stretch it to"
 WHOLE = "a shape and an index are whole numbers, of which Python has one type"
 TEXT = "a program is names, operations and numbers: nothing in it has a shape"
 FLOAT32 = "the exercise promises float32 tensors"
+NUMBERS = "single numbers go in, and no array"
 TOGETHER = "the exercise promises arrays that belong together; sizes of 1 are drawn"
 
 LEFT_OUT = {
@@ -32,6 +33,76 @@ LEFT_OUT = {
     },
     "01.rank.flat_index": {"non-contiguous": LISTS, "dtypes": WHOLE},
     "01.rank.shape_gate": {"non-contiguous": LISTS, "dtypes": WHOLE},
+    "02.shapes.reshaped": {"broadcast": ONE, "non-contiguous": LISTS, "dtypes": WHOLE},
+    "02.shapes.indexed": {
+        "broadcast": ONE,
+        "non-contiguous": "strides in every order are drawn, as numbers; there is no array",
+        "dtypes": WHOLE,
+    },
+    "02.shapes.broadcast_shape": {"non-contiguous": LISTS, "dtypes": WHOLE},
+    "02.shapes.stretched": {
+        "non-contiguous": "strides in every order are drawn, as numbers; there is no array",
+        "dtypes": WHOLE,
+    },
+    "02.shapes.safe_mse": {
+        "empty": "the mean over nothing is no number",
+        "dtypes": FLOAT32,
+    },
+    "03.derivatives.variable": {},
+    "03.derivatives.differences": {
+        "0-d": NUMBERS,
+        "empty": NUMBERS,
+        "broadcast": NUMBERS,
+        "non-contiguous": NUMBERS,
+        "large": NUMBERS,
+    },
+    "03.derivatives.best_step": {
+        "0-d": NUMBERS,
+        "empty": NUMBERS,
+        "broadcast": NUMBERS,
+        "non-contiguous": NUMBERS,
+        "large": NUMBERS,
+    },
+    "03.derivatives.numeric_gradient": {
+        "broadcast": ONE,
+        "dtypes": "the exercise promises an array of float64",
+    },
+    "03.derivatives.descend": {
+        "0-d": NUMBERS,
+        "broadcast": NUMBERS,
+        "non-contiguous": NUMBERS,
+        "dtypes": "the exercise promises floats",
+    },
+    "04.tape.unbroadcast": {},
+    "04.tape.vjp": {
+        "broadcast": "the exercise promises that nothing was broadcast; its first task is about that",
+        "dtypes": FLOAT32,
+    },
+    "04.tape.topological_order": {
+        "0-d": "a dictionary of names goes in, and no array",
+        "empty": "the target at least is there",
+        "broadcast": "a dictionary of names goes in, and no array",
+        "non-contiguous": LISTS,
+        "dtypes": "names are text, and have one type",
+    },
+    "04.tape.backward": {
+        "0-d": "lines and numbers go in, and no array",
+        "broadcast": "lines and numbers go in, and no array",
+        "non-contiguous": LISTS,
+        "dtypes": "the exercise promises floats",
+    },
+    "04.tape.wrong_entries": {
+        "0-d": "the exercise promises arrays of one axis; one entry is drawn",
+        "broadcast": "x and the claimed gradient are equally long",
+        "dtypes": "the exercise promises arrays of float64",
+    },
+    "04.tape.predicted_gradient": {
+        "0-d": "the steps are names; the number they are done with is the check's own",
+        "empty": "without a step there is no y to ask for",
+        "broadcast": "names go in, and nothing is stretched",
+        "non-contiguous": LISTS,
+        "dtypes": "names are text, and have one type",
+    },
     "05.tracing.tracer": {
         "0-d": TEXT,
         "empty": "an expression without an operation asks nothing of a tracer",
@@ -48,6 +119,92 @@ LEFT_OUT = {
     },
     "05.tracing.frozen_outputs": {
         "broadcast": "a number times a number has nothing to stretch",
+        "non-contiguous": LISTS,
+        "dtypes": "the exercise promises floats",
+    },
+    "06.retracing.leaf_key": {},
+    "06.retracing.structure_key": {
+        "broadcast": "structures are compared, and nothing is stretched",
+        "non-contiguous": LISTS,
+    },
+    "06.retracing.cabinet": {
+        "0-d": "the calls are a list of labels",
+        "empty": "a cabinet that is not called is asked nothing",
+        "broadcast": "a size and a list go in, and nothing is stretched",
+        "non-contiguous": LISTS,
+        "dtypes": "a label is text here, and what it is made of does not matter",
+    },
+    "06.retracing.matches": {},
+    "06.retracing.count_traces": {
+        "0-d": "the numbers are a list; the tensors made of them are the check's own",
+        "broadcast": ONE,
+        "non-contiguous": LISTS,
+    },
+    "07.compiler.fold": {
+        "0-d": TEXT,
+        "broadcast": TEXT,
+        "non-contiguous": TEXT,
+        "dtypes": "the numbers of a program are floats",
+    },
+    "07.compiler.share": {
+        "0-d": TEXT,
+        "broadcast": TEXT,
+        "non-contiguous": TEXT,
+        "dtypes": "the numbers of a program are floats",
+    },
+    "07.compiler.drop_dead": {
+        "0-d": TEXT,
+        "broadcast": TEXT,
+        "non-contiguous": TEXT,
+        "dtypes": "the numbers of a program are floats",
+    },
+    "07.compiler.kernels": {
+        "0-d": TEXT,
+        "broadcast": TEXT,
+        "non-contiguous": TEXT,
+        "dtypes": "the numbers of a program are floats",
+    },
+    "07.compiler.buffers": {
+        "0-d": TEXT,
+        "broadcast": TEXT,
+        "non-contiguous": TEXT,
+        "dtypes": "the numbers of a program are floats",
+    },
+    "08.hand.line_loss": {
+        "0-d": "the exercise promises one entry a point; a single point is drawn",
+        "empty": "the mean over no point is no number",
+        "dtypes": FLOAT32,
+    },
+    "08.hand.line_gradients": {
+        "0-d": "the exercise promises vectors; a single point is drawn",
+        "empty": "the mean over no point has no slope",
+        "broadcast": "the exercise promises two vectors of one length",
+        "dtypes": FLOAT32,
+    },
+    "08.hand.train_step": {
+        "0-d": "the exercise promises vectors; that the knobs are scalars is a part of it",
+        "empty": "the mean over no point has no slope",
+        "broadcast": "the exercise promises two vectors of one length",
+        "dtypes": FLOAT32,
+    },
+    "08.hand.descend": {
+        "0-d": "x and y are lists; the knobs are plain numbers",
+        "empty": "the mean over no point has no slope",
+        "broadcast": "x and y are lists of one length",
+        "non-contiguous": LISTS,
+        "dtypes": "the exercise promises floats",
+    },
+    "08.hand.largest_stable_rate": {
+        "0-d": "x is a list; a single input is drawn",
+        "empty": "the mean over no point has no curvature",
+        "broadcast": ONE,
+        "non-contiguous": LISTS,
+        "dtypes": "the exercise promises floats",
+    },
+    "08.hand.epochs_until": {
+        "0-d": "x is a list of two different values at least",
+        "empty": "the mean over no point has no curvature",
+        "broadcast": "one list and two numbers go in, and nothing is stretched",
         "non-contiguous": LISTS,
         "dtypes": "the exercise promises floats",
     },
@@ -76,7 +233,17 @@ LEFT_OUT = {
     },
 }
 
-LARGE = {"01": 1000, "05": 12, "09": 1000}
+LARGE = {
+    "01": 1000,
+    "02": 1000,
+    "03": 100,
+    "04": 1000,
+    "05": 12,
+    "06": 50,
+    "07": 12,
+    "08": 200,
+    "09": 1000,
+}
 """From how many elements on an input is large; for a program, from how many steps or inputs."""
 
 
@@ -98,6 +265,12 @@ def arrays(value):
     return [leaf for leaf in leaves(value) if isinstance(leaf, np.ndarray)]
 
 
+def labelled(text):
+    from graders.tasks.ch06_labels import value_of
+
+    return value_of(text)
+
+
 def shapes(task, args):
     """The shapes that an input is about."""
     if task.id in ("01.rank.rank_of", "01.rank.shape_of", "01.rank.dtype_of"):
@@ -106,13 +279,31 @@ def shapes(task, args):
         return [args[0]]
     if task.id == "01.rank.shape_gate":
         return [tuple(size for size in args[0] if size is not None), args[1]]
+    if task.id.startswith("02.") and not arrays(args):
+        about = {"reshaped": (0,), "indexed": (1,), "broadcast_shape": (0, 1), "stretched": (0, 2)}
+        return [args[place] for place in about[task.name]]
     if task.id == "05.tracing.frozen_outputs":
         return [(), (len(args[0]),)] if args[0] else [(0,)]
     if task.id == "05.tracing.count_prints":
         return [(len(args[0]),)]
+    if task.id == "03.derivatives.variable":
+        return [args[0].shape, *(array.shape for _, array in args[1] if array is not None)]
+    if task.id == "03.derivatives.descend":
+        return [(args[3],)]
+    if task.id in ("06.retracing.leaf_key", "06.retracing.structure_key"):
+        return [
+            np.shape(value) if hasattr(value, "numpy") else shape_of_lists(value)
+            for value in map(labelled, args)
+        ]
+    if task.id in ("06.retracing.cabinet", "06.retracing.count_traces"):
+        return [(len(part),) for part in args if type(part) is list]
+    if task.id in ("04.tape.topological_order", "04.tape.backward") or task.id.startswith("07."):
+        return [(len(args[0]),)]
+    if task.id == "04.tape.predicted_gradient":
+        return [(len(args[1]),)]
     if task.id == "09.keras.init_dense":
         return [args]
-    if task.id == "09.keras.fit_line":
+    if task.id == "09.keras.fit_line" or (task.id.startswith("08.") and type(args[0]) is list):
         return [(len(args[0]),)]
     return [array.shape for array in arrays(args)]
 
@@ -146,6 +337,9 @@ def classes_of(task, args):
         return found, kinds
     of = shapes(task, args)
     many = {"05.tracing.count_prints": 50, "05.tracing.frozen_outputs": 50, "09.keras.fit_line": 33}
+    many |= dict.fromkeys(
+        ("04.tape.backward", "04.tape.wrong_entries", "04.tape.predicted_gradient"), 50
+    )
     least = many.get(task.id, LARGE[task.id[:2]])
     found |= {"0-d"} if () in of else set()
     found |= {"empty"} if any(0 in shape for shape in of) else set()
@@ -156,8 +350,37 @@ def classes_of(task, args):
     elif task.id == "01.rank.shape_gate":
         one = any(size == 1 and want not in (None, 1) for want, size in zip(*args, strict=False))
         found |= {"broadcast"} if one else set()
-    elif task.id in ("09.keras.dense_forward", "09.keras.mse"):
+    elif task.id.startswith("02.") and len(of) > 1:
+        found |= {"broadcast"} if len(set(of)) > 1 and stretches(of) else set()
+    elif task.id in ("08.hand.line_loss", "09.keras.dense_forward", "09.keras.mse"):
         found |= {"broadcast"} if len(set(of)) > 1 and stretches(of[-2:]) else set()
+    elif task.id == "03.derivatives.variable":
+        found |= {"broadcast"} if len(set(of)) > 1 and stretches(of[:2]) else set()
+        kinds = {array.dtype.name for array in arrays(args)}
+    elif task.id == "06.retracing.leaf_key":
+        found |= {"broadcast"} if len(set(of)) > 1 and stretches(of) else set()
+        values = [labelled(text) for text in args]
+        tensors = [value.numpy() for value in values if hasattr(value, "numpy")]
+        found |= {"non-contiguous"} if any(not a.flags.c_contiguous for a in tensors) else set()
+        kinds = {a.dtype.name for a in tensors}
+    elif task.id == "06.retracing.structure_key":
+        kinds = {type(leaf) for text in args for leaf in leaves(labelled(text))}
+    elif task.id == "06.retracing.matches":
+        pairs = [(w, a.shape) for (_, w), a in zip(*args, strict=False) if w is not None]
+        one = any(
+            g == 1 and w not in (None, 1) for pair in pairs for w, g in zip(*pair, strict=False)
+        )
+        found |= {"broadcast"} if one else set()
+        kinds = {a.dtype.name for a in arrays(args)}
+    elif task.id == "06.retracing.count_traces":
+        kinds = {type(number) for number in args[0]}
+    elif task.id == "04.tape.unbroadcast":
+        found |= {"broadcast"} if args[0].shape != args[1] else set()
+        kinds = {args[0].dtype.name}
+    elif task.id == "03.derivatives.differences":
+        kinds = {type(x) for x in args[1:]}
+    elif task.id == "03.derivatives.best_step":
+        kinds = {args[1]}
     if task.id in ("01.rank.rank_of", "01.rank.shape_of", "01.rank.dtype_of"):
         kinds = {type(leaf) for leaf in leaves(args[0])}
     return found, kinds

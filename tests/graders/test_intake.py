@@ -5,6 +5,7 @@ does what its docstring promises. That is an oracle of its own, without the cour
 """
 
 import re
+from types import SimpleNamespace
 
 import nbformat
 import pytest
@@ -13,8 +14,9 @@ from broken import CASES, NOTEBOOK, Handed
 from nbconvert.filters import markdown2html
 
 import classroom
-from graders import intake, rebuild
+from graders import intake, rebuild, work
 from graders.intake import Gate
+from graders.rebuild import Notes, Refused
 from graders.release import generate
 
 ASSIGNMENT = "01-rank-and-shape"
@@ -41,8 +43,21 @@ def course(tmp_path_factory):
 
 def taken(course, student):
     """What the gate says, and the clean notebook if there is one."""
-    what = Gate(course).take_in(student, ASSIGNMENT)
+    gate, notes, clean = Gate(course), Notes(), {}
+    released = gate.released(ASSIGNMENT)
+    handed = gate.read(student, ASSIGNMENT, list(released))
+    problem = handed.problem
+    if not problem:
+        try:
+            text = work.clean(released[NOTEBOOK], handed.files[NOTEBOOK], NOTEBOOK, notes)
+            clean = {NOTEBOOK: text}
+        except Refused as refused:
+            problem = rebuild.one_line(str(refused), 300)
+    gate.write(student, ASSIGNMENT, clean, problem)
     file = course.folder("intake") / student / ASSIGNMENT / NOTEBOOK
+    what = SimpleNamespace(
+        problem=problem, notes=(*handed.notes, *notes.all()), unread=notes.unread
+    )
     return what, nbformat.read(file, as_version=4) if file.exists() else None
 
 
@@ -144,8 +159,13 @@ def test_an_error_that_nobody_thought_of_is_a_reason_too(course, monkeypatch, er
     def fails(*_):
         raise error
 
-    classroom.hand_in(course, "odd", ASSIGNMENT, "solved")
-    monkeypatch.setattr(intake, "rebuild", fails)
+    file = classroom.hand_in(course, "odd", ASSIGNMENT, "solved")
+    released = Gate(course).released(ASSIGNMENT)
+    monkeypatch.setattr(work, "rebuild", fails)
+    job = work.Job(ASSIGNMENT, released, {NOTEBOOK: file.read_bytes()}, "seed")
+    outcome = work.graded(job)
+    assert outcome.problem.startswith(f"{type(error).__name__}") and not outcome.notebooks
+    monkeypatch.setattr(intake, "read_folder", fails)
     what, notebook = taken(course, "odd")
     assert what.problem.startswith(f"cannot be taken in: {type(error).__name__}")
     assert notebook is None
@@ -178,7 +198,7 @@ def test_the_gate_changes_nothing_of_what_was_handed_in(course):
     ],
 )
 def test_a_name_that_is_more_than_a_name_is_refused(course, student, kept_as):
-    what = Gate(course).take_in(student, ASSIGNMENT)
+    what, _ = taken(course, student)
     assert "the student's folder has " in what.problem
     assert intake.gradebook_name(student).startswith(kept_as)
     assert len(intake.gradebook_name(student)) <= intake.MAX_NAME

@@ -82,8 +82,8 @@ def test_every_broken_submission_gets_what_it_deserves(graded, case):
     refused = bool(grades[case].problem)
     assert {manual for _, manual in marks(course, case)} == {refused}
     page = course.folder("feedback") / case / ASSIGNMENT / "rank-and-shape.html"
-    assert page.exists() is not refused
-    assert (course.folder("autograded") / case / ASSIGNMENT).exists() is not refused
+    assert ("Not graded" in page.read_text(encoding="utf-8")) is refused
+    assert (course.folder("autograded") / case / ASSIGNMENT / "rank-and-shape.ipynb").exists()
 
 
 def test_an_answer_that_cannot_be_read_is_for_a_person_to_look_at(graded):

@@ -6,6 +6,7 @@ import json
 import nbformat
 import pytest
 
+from course import sealed
 from graders import leaks
 from graders.course import Course
 
@@ -14,7 +15,7 @@ LESSON, EXERCISE = (
     "course/00-five-minute-win.ipynb",
     "exercises/01-rank-and-shape/rank-and-shape.ipynb",
 )
-MODULE, TASKS, QUIZ = "engine/spec.py", "graders/tasks/ch01_rank.py", "course/quizzes/00.toml"
+MODULE, TASKS, QUIZ = "engine/spec.py", "graders/tasks/ch01_rank.py", "course/quizzes/00.quiz"
 SHAPE_LINE = "nested = nested[0] if nested else None"
 
 
@@ -60,11 +61,12 @@ def renamed(source):
 
 
 def text(name):
-    return (ROOT / name).read_text(encoding="utf-8")
+    return (ROOT / name.replace(".quiz", ".toml")).read_text(encoding="utf-8")
 
 
 def appended(name, addition):
-    return name, (text(name) + addition).encode()
+    spoilt = text(name) + addition
+    return name, sealed.seal(spoilt) if name == QUIZ else spoilt.encode()
 
 
 def changed(name, change):
@@ -168,7 +170,7 @@ def test_there_is_something_to_search_for(secret):
 
 @pytest.mark.parametrize("name", [LESSON, EXERCISE, MODULE, TASKS, QUIZ])
 def test_the_files_that_are_spoilt_below_are_clean(name, secret):
-    assert leaks.search({name: (ROOT / name).read_bytes()}, secret) == []
+    assert leaks.search(dict([appended(name, "")]), secret) == []
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -219,9 +221,17 @@ def test_one_line_of_a_solution_is_enough_where_nobody_else_writes_it(secret):
     for line in secret.lines:
         for name, source in (
             ("graders/tasks/new.py", f"# {line}"),
-            ("course/quizzes/02.toml", line),
+            ("course/quizzes/02.quiz", line),
         ):
-            assert leaks.search({name: source.encode()}, secret), line
+            quiz = name.endswith(sealed.SUFFIX)
+            assert leaks.search({name: sealed.seal(source) if quiz else source.encode()}, secret)
+
+
+def test_a_quiz_in_the_clear_is_a_leak_and_a_damaged_one_is_no_text(secret):
+    [problem] = leaks.search({"course/quizzes/02.toml": b"answer = 1"}, secret)
+    assert problem.endswith("the answers of a quiz, in the clear")
+    [problem] = leaks.search({"course/quizzes/02.quiz": b'" \\ "'}, secret)
+    assert problem.endswith("it is not text")
 
 
 def test_a_search_for_nothing_is_refused(tmp_path):
