@@ -83,13 +83,21 @@ def _compiled(tree: ast.AST) -> CodeType:
 
 
 def _diff(before: list[str], after: list[str]) -> str:
-    """The lines that are different, as "4: old -> new"; the number tells equal lines apart."""
+    """The lines that are different, as "4: old -> new"; the number tells equal lines apart.
+
+    A line that is only added has its indentation with it ("4, column 8: -> new"): the end of an inner
+    loop and that of the loop around it are before the same line.
+    """
     matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
     parts = []
     for tag, i, j, k, m in matcher.get_opcodes():
         if tag != "equal":
             old, new = (" / ".join(map(str.strip, lines)) for lines in (before[i:j], after[k:m]))
-            parts.append(f"{i + 1}: {old} -> {new}")
+            if tag == "insert":
+                column = len(after[k]) - len(after[k].lstrip())
+                parts.append(f"{i + 1}, column {column}: -> {new}")
+            else:
+                parts.append(f"{i + 1}: {old} -> {new}")
     return " ; ".join(parts)
 
 

@@ -12,7 +12,13 @@ from graders.tasks.base import Task
 
 CHAPTERS = {
     "01": ("ch01_rank", "ch01_layout"),
+    "02": ("ch02_rules", "ch02_broadcast", "ch02_loss"),
+    "03": ("ch03_variable", "ch03_slopes", "ch03_gradients"),
+    "04": ("ch04_rules", "ch04_walk", "ch04_trust"),
     "05": ("ch05_tracing", "ch05_once"),
+    "06": ("ch06_labels", "ch06_cabinet", "ch06_traces"),
+    "07": ("ch07_passes", "ch07_kernels"),
+    "08": ("ch08_by_hand", "ch08_stability"),
     "09": ("ch09_keras_way", "ch09_updates"),
 }
 

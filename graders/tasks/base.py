@@ -99,6 +99,7 @@ class Draw:
     """Where a task's inputs come from: seeded, and longer when a submission is graded."""
 
     def __init__(self, seed: int, times: int = 1) -> None:
+        self.seed = seed
         self.random = random.Random(seed)
         self.arrays = np.random.default_rng(seed)
         self.times = times

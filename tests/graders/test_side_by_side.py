@@ -126,7 +126,7 @@ def test_values_that_are_no_numbers_have_no_difference():
         [0.0] * 3,
         None,
         "text",
-        object(),
+        Ellipsis,
     ],
     ids=repr,
 )

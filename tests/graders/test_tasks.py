@@ -88,6 +88,9 @@ def test_a_blank_scores_exactly_zero_and_counts_as_not_started(task):
 
         __sub__ = __mul__ = __radd__ = __rsub__ = __rmul__ = __add__
 
+        def __getattr__(self, name):
+            raise NotImplementedError()
+
     report = graded(task, Blank if task.name[0].isupper() else blank, "")
     assert (report.points, report.status) == (0, "not started")
     assert repr(report) == "0"

@@ -15,7 +15,25 @@ from typing import Any
 if __name__ != "answers":
     raise ImportError("answers are an import root of their own, and not part of the course")
 
-MODULES = ("ch01", "ch01_layout", "ch05", "ch09")
+MODULES = (
+    "ch01",
+    "ch01_layout",
+    "ch02",
+    "ch02_broadcast",
+    "ch03",
+    "ch03_gradients",
+    "ch04_rules",
+    "ch04_trust",
+    "ch04_walk",
+    "ch05",
+    "ch06",
+    "ch06_cabinet",
+    "ch07",
+    "ch07_kernels",
+    "ch08",
+    "ch08_stability",
+    "ch09",
+)
 
 
 @dataclass(frozen=True)
