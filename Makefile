@@ -10,6 +10,7 @@ PYTEST_ARGS ?=
 ASSIGNMENT ?=
 FROM ?=
 FORM ?=
+SCHEDULER ?=
 BENCH_ARGS ?=
 GPU ?=
 
@@ -31,6 +32,9 @@ READY := $(LAB_READY)
 ifeq ($(GPU),1)
 READY += $(GPU_READY)
 endif
+# Grading on several machines, and a gradebook on PostgreSQL, which formgrader shows, too, need more.
+CLASS := $(if $(SCHEDULER)$(GRADERS_DATABASE),$(CLASS_READY),$(LAB_READY))
+READY += $(if $(GRADERS_DATABASE),$(CLASS_READY))
 # Root has no browser session to protect, and Jupyter refuses to start as root without this.
 ROOT_ARGS := $(if $(filter 0,$(shell id -u)),--allow-root)
 
@@ -60,11 +64,15 @@ lab: $(READY)  ## learner: set everything up and open the course (GPU=1 adds CuP
 setup: $(READY)  ## set everything up, open nothing (GPU=1 adds CuPy)
 	@echo "Ready. Next: make lab"
 
+# So many processes at a time, a file of tests each; 0: in this one, for a debugger.
+WORKERS ?= 2
+PYTEST = $(PY) -m pytest -n $(WORKERS) --dist loadfile
+
 test: $(TEST_READY)  ## run the tests (PYTEST_ARGS='-k tape' picks some)
-	@$(PY) -m pytest -m "not slow" $(PYTEST_ARGS)
+	@$(PYTEST) -m "not slow" $(PYTEST_ARGS)
 
 test-all: $(TEST_READY)  ## run the tests, the slow ones too
-	@$(PY) -m pytest $(PYTEST_ARGS)
+	@$(PYTEST) $(PYTEST_ARGS)
 
 bench: $(TEST_READY)  ## measure the engine beside other frameworks (BENCH_ARGS='--only matmul')
 	@$(PY) -m benchmarks.run --write $(BENCH_ARGS)
@@ -89,13 +97,13 @@ release: $(LAB_READY)  ## instructor: write exercises/ from solutions/
 collect: $(LAB_READY)  ## instructor: take submissions from FROM=folder-or-zip (ASSIGNMENT=01)
 	@$(PY) -m graders.cli collect $(if $(ASSIGNMENT),--assignment $(ASSIGNMENT)) $(FROM)
 
-grade: $(LAB_READY)  ## instructor: grade, write feedback, export (ASSIGNMENT=01 for one)
-	@$(PY) -m graders.cli grade $(ASSIGNMENT)
+grade: $(CLASS)  ## instructor: grade, write feedback, export (ASSIGNMENT=01 for one; SCHEDULER=tcp://host:8786)
+	@$(PY) -m graders.cli grade $(if $(SCHEDULER),--scheduler $(SCHEDULER)) $(ASSIGNMENT)
 
-feedback: $(LAB_READY)  ## instructor: write the feedback pages again, after grading by hand
+feedback: $(CLASS)  ## instructor: write the feedback pages again, after grading by hand
 	@$(PY) -m graders.cli feedback $(ASSIGNMENT)
 
-export: $(LAB_READY)  ## instructor: write the grades as CSV (FORM=canvas or moodle, too)
+export: $(CLASS)  ## instructor: write the grades as CSV (FORM=canvas or moodle, too)
 	@$(PY) -m graders.cli export $(if $(FORM),--form $(FORM))
 
 similarity: $(CLASS_READY)  ## instructor: list answers that are alike, to look at
@@ -139,7 +147,7 @@ $(LAB_READY): locks/lab.txt pyproject.toml | $(VENV)
 
 # The other locks hold all of locks/lab.txt, and locks/test.txt all of locks/class.txt, at the same versions.
 $(CLASS_READY): locks/class.txt $(LAB_READY)
-	@echo "Installing what compares the answers of a class ..."
+	@echo "Installing what a class needs beside the course ..."
 	@$(PIP) --require-hashes -r locks/class.txt
 	@touch $@
 

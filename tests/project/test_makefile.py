@@ -250,6 +250,15 @@ def test_similarity_installs_what_it_needs_the_first_time(folder):
     assert installs(folder.calls()) == []
 
 
+@pytest.mark.parametrize("command", ["grade", "feedback", "export", "lab"])
+def test_a_gradebook_on_postgresql_needs_what_a_class_needs(folder, command):
+    extra = "--require-hashes -r locks/class.txt"
+    folder.make(command)
+    assert extra not in installs(folder.calls())
+    folder.make(command, GRADERS_DATABASE="postgresql://grader@db/gradebook")
+    assert installs(folder.calls()) == [extra]
+
+
 def test_lint_runs_every_checker_and_fails_if_one_does(folder):
     assert folder.make("lint").returncode == 0
     tools = [c.split()[2:4] for c in folder.calls()][-3:]

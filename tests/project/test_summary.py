@@ -70,6 +70,20 @@ def test_the_closing_line_is_not_green(run):
     assert closing.startswith("\x1b[33m")  # yellow
 
 
+def test_a_missing_postgresql_is_counted_and_in_ci_a_failure(run, pytester: pytest.Pytester):
+    pytester.makepyfile(test_marked="import pytest\n@pytest.mark.postgresql\ndef test_it(): pass")
+    conftest = pytester.path / "conftest.py"  # Debian has its programs where no PATH leads
+    conftest.write_text(conftest.read_text().replace("/usr/lib/postgresql", "/nowhere"))
+    result = run()
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(
+        ["not run: no PostgreSQL: 1 (no initdb here)", "=* 1 not run: no PostgreSQL in *"]
+    )
+    result = run(CI="true")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["*CI=true and no PostgreSQL: *. Fix: apt install postgresql*"])
+
+
 def test_in_ci_a_missing_browser_fails_and_a_missing_gpu_does_not(run):
     result = run(CI="true")
     assert result.ret == 1
