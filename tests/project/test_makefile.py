@@ -125,7 +125,7 @@ def test_a_changed_lock_is_installed_again(folder, changed):
 def test_tests_after_lab_add_only_their_own_and_lab_after_tests_nothing(folder):
     folder.make("test")
     assert installs(folder.calls()) == ["--require-hashes -r locks/test.txt", SELF]
-    assert folder.calls()[-1] == "python -m pytest -m not slow"
+    assert folder.calls()[-1] == "python -m pytest -n 2 --dist loadfile -m not slow"
     folder.make("lab")
     assert installs(folder.calls()) == []
 
