@@ -145,7 +145,8 @@ def apply(course: Course, assignment: str | None = None) -> list[Lateness]:
             key, due = stored.id, stored.duedate
             changes = []
             for submission in _submissions(gradebook, key):
-                lateness, change = _beside(submission, name, due, deadline, received)
+                when = received.get((submission.student, name))
+                lateness, change = _beside(submission, name, due, deadline, when)
                 found.append(lateness)
                 if change:
                     changes.append(change)
@@ -200,34 +201,60 @@ class _Change:
     notebooks: list[dict[str, Any]]
 
 
+@dataclass(frozen=True)
+class _Times:
+    """The times of a submission as the gradebook keeps them, and what follows from them."""
+
+    timestamp: datetime | None
+    extension: timedelta | None
+    due: datetime | None
+    """For this student."""
+
+    @property
+    def seconds(self) -> float:
+        """How late it is."""
+        if self.timestamp is None or self.due is None:
+            return 0.0
+        return max(0.0, (self.timestamp - self.due).total_seconds())
+
+
+def _times(
+    student: str,
+    due: datetime | None,
+    extension: timedelta | None,
+    deadline: Deadline | None,
+    received: datetime | None,
+) -> _Times:
+    """`due` and `extension` as the gradebook has them; `deadline` as the file says."""
+    if deadline:
+        due, extension = _naive(deadline.due), deadline.extensions.get(student)
+    if due is None:
+        return _Times(_naive(received), None, None)  # nbgrader could not add it to no date
+    return _Times(_naive(received), extension, due + (extension or timedelta()))
+
+
 def _beside(
     stored: _Stored,
     name: str,
     due: datetime | None,
     deadline: Deadline | None,
-    received: Mapping[tuple[str, str], datetime],
+    received: datetime | None,
 ) -> tuple[Lateness, _Change | None]:
     """A submission beside its due date, and what has to be written for that; None when nothing has."""
-    extension = stored.extension
-    if deadline:
-        extension = deadline.extensions.get(stored.student)
-    elif due is None:
-        extension = None  # nbgrader could not add it to no date
-    timestamp = _naive(received.get((stored.student, name)))
-    own = due + (extension or timedelta()) if due else None
-    seconds = max(0.0, (timestamp - own).total_seconds()) if timestamp and own else 0.0
+    own = _times(stored.student, due, stored.extension, deadline, received)
     score = penalty = 0.0
     notebooks = []
     for key, before, points in stored.notebooks:
-        off = deadline.penalty(points, seconds) if deadline else 0.0
+        off = deadline.penalty(points, own.seconds) if deadline else 0.0
         score, penalty = score + points, penalty + off
         if (off or None) != before:
             notebooks.append({"id": key, "late_submission_penalty": off or None})
-    changed = (timestamp, extension) != (stored.timestamp, stored.extension)
-    times = {"id": stored.id, "timestamp": timestamp, "extension": extension} if changed else None
-    change = _Change(times, notebooks) if changed or notebooks else None
-    aware = _aware(timestamp), _aware(own)
-    return Lateness(stored.student, name, *aware, seconds, score, penalty), change
+    new = {"timestamp": own.timestamp, "extension": own.extension}
+    changed = new != {"timestamp": stored.timestamp, "extension": stored.extension}
+    change = _Change({"id": stored.id} | new if changed else None, notebooks)
+    aware = _aware(own.timestamp), _aware(own.due)
+    beside = Lateness(stored.student, name, *aware, own.seconds, score, penalty)
+    return beside, change if changed or notebooks else None
 
 
 def _write(gradebook: Gradebook, changes: list[_Change]) -> None:
@@ -243,21 +270,20 @@ def _write(gradebook: Gradebook, changes: list[_Change]) -> None:
 def settle(submission: Any, deadline: Deadline | None, received: datetime | None) -> float:
     """Put the times of one submission of the gradebook, and what lateness costs it, into its rows; the
     seconds it is late. Its points have to be there already."""
-    _set_times(submission, deadline, received)
-    seconds = submission.total_seconds_late if submission.assignment.duedate else 0.0
+    seconds = _set_times(submission, deadline, received).seconds
     for notebook in submission.notebooks:
         off = deadline.penalty(notebook.score, seconds) if deadline else 0.0
         notebook.late_submission_penalty = off or None
-    return float(seconds)
+    return seconds
 
 
-def _set_times(submission: Any, deadline: Deadline | None, received: datetime | None) -> None:
+def _set_times(submission: Any, deadline: Deadline | None, received: datetime | None) -> _Times:
+    assignment, student = submission.assignment, submission.student.id
     if deadline:
-        submission.assignment.duedate = _naive(deadline.due)
-        submission.extension = deadline.extensions.get(submission.student.id)
-    elif submission.assignment.duedate is None:
-        submission.extension = None  # nbgrader could not add it to no date
-    submission.timestamp = _naive(received)
+        assignment.duedate = _naive(deadline.due)
+    own = _times(student, assignment.duedate, submission.extension, deadline, received)
+    submission.timestamp, submission.extension = own.timestamp, own.extension
+    return own
 
 
 def _naive(when: datetime | None) -> datetime | None:

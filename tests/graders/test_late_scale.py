@@ -95,14 +95,20 @@ def rows(course: Course) -> dict[str, Any]:
 
 
 def one_by_one(course: Course) -> dict[str, Any]:
-    """What the gradebook holds after each submission was settled by itself, by nbgrader's own objects."""
+    """What the gradebook holds after each submission was settled by itself, as `nbgrader` counts lateness."""
     known, received = late.deadlines(course.root), late.receipts(course.root)
     with Gradebook(course.directory.db_url, course.directory.course_id) as gradebook:
         for name in NAMES:
+            deadline = known.get(name)
             for submission in gradebook.find_assignment(name).submissions:
                 when = received.get((submission.student.id, name))
-                late.settle(submission, known.get(name), when)
+                late.settle(submission, deadline, when)
                 gradebook.db.flush()
+                assert submission.timestamp == (when and when.astimezone(UTC).replace(tzinfo=None))
+                seconds = submission.total_seconds_late if submission.duedate else 0.0
+                for notebook in submission.notebooks:
+                    off = deadline.penalty(notebook.score, seconds) if deadline else 0.0
+                    assert notebook.late_submission_penalty == (off or None)
         gradebook.db.commit()
     return rows(course)
 
