@@ -77,11 +77,16 @@ test-all: $(TEST_READY)  ## run the tests, the slow ones too
 bench: $(TEST_READY)  ## measure the engine beside other frameworks (BENCH_ARGS='--only matmul')
 	@$(PY) -m benchmarks.run --write $(BENCH_ARGS)
 
-lint: $(TEST_READY)  ## check style, formatting and types; changes nothing
+# The tests misspell on purpose.
+SPELLED := README.md Makefile Dockerfile environment.yml pyproject.toml nbgrader_config.py \
+    benchmarks course docs engine exercises graders solutions
+
+lint: $(TEST_READY)  ## check style, formatting, types and spelling; changes nothing
 	@failed=0; \
 	$(PY) -m ruff check --output-format concise . || failed=1; \
 	$(PY) -m ruff format --check --output-format concise . || failed=1; \
 	$(PY) -m mypy || failed=1; \
+	$(PY) -m codespell_lib $(SPELLED) || failed=1; \
 	exit $$failed
 
 format: $(TEST_READY)  ## mend what lint can mend by itself

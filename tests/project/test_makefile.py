@@ -261,12 +261,14 @@ def test_a_gradebook_on_postgresql_needs_what_a_class_needs(folder, command):
 
 def test_lint_runs_every_checker_and_fails_if_one_does(folder):
     assert folder.make("lint").returncode == 0
-    tools = [c.split()[2:4] for c in folder.calls()][-3:]
-    assert tools == [["ruff", "check"], ["ruff", "format"], ["mypy"]]
+    tools = [c.split()[2:4] for c in folder.calls()][-4:]
+    assert tools[:-1] == [["ruff", "check"], ["ruff", "format"], ["mypy"]]
+    assert tools[-1] == ["codespell_lib", "README.md"]
     script = PYTHON.format(log=folder.log).replace("esac", "*'ruff check'*) exit 1;; esac")
     (folder.path / ".venv" / "bin" / "python").write_text(script)
     assert folder.make("lint").returncode != 0
-    assert folder.calls()[-1] == "python -m mypy"
+    assert folder.calls()[-2] == "python -m mypy"
+    assert {"course", "solutions"} <= set(folder.calls()[-1].split())
 
 
 def test_clean_keeps_what_the_learner_made(folder):
