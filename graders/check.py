@@ -289,7 +289,8 @@ def _judged(task: Task, case: Case, ran: Ran, effort: Effort) -> str | None:
     if not isinstance(expected, Raises):
         if ran.error is not None:
             return f"it raised {type(ran.error).__name__}"
-        return differs(expected, ran.value, task.tolerance)
+        changed = "it changed a list that it was given" if task.reads_only and ran.mutated else None
+        return differs(expected, ran.value, task.tolerance) or changed
     if ran.error is None:
         return f"{expected.type.__name__} should have been raised"
     if not isinstance(ran.error, expected.type):

@@ -11,6 +11,7 @@ import importlib
 from graders.tasks.base import Task
 
 CHAPTERS = {
+    "00": ("ch00_win", "ch00_turns"),
     "01": ("ch01_rank", "ch01_layout"),
     "02": ("ch02_rules", "ch02_broadcast", "ch02_loss"),
     "03": ("ch03_variable", "ch03_slopes", "ch03_gradients"),

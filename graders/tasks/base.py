@@ -163,6 +163,8 @@ class Task:
     valid: Callable[..., bool] | None = None
     """Whether arguments are some that the task could have drawn. A failing input is made smaller only
     as far as this holds; without it, arrays keep their ranks, and the oracle has to give a truth."""
+    reads_only: bool = False
+    """True: an answer that changes a list it was given is wrong, and not only told that it does."""
     answer_is_shape: bool = False
     """True: the answer is the shape of something, and a wrong one is drawn beside the right one."""
 

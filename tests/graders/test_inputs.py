@@ -22,7 +22,30 @@ FLOAT32 = "the exercise promises float32 tensors"
 NUMBERS = "single numbers go in, and no array"
 TOGETHER = "the exercise promises arrays that belong together; sizes of 1 are drawn"
 
+LINE = "plain numbers and lists of one length go in, and nothing is stretched"
+PLAIN = "the chapter has plain numbers and lists, and no tensor yet; a list of one is drawn"
+
 LEFT_OUT = {
+    "00.win.predict_line": {"0-d": PLAIN, "broadcast": LINE, "non-contiguous": LISTS},
+    "00.win.how_wrong": {
+        "0-d": PLAIN,
+        "empty": "the mean over no point is no number",
+        "broadcast": LINE,
+        "non-contiguous": LISTS,
+    },
+    "00.win.turn_knob": {
+        "0-d": PLAIN,
+        "empty": "the mean over no point is no number",
+        "broadcast": LINE,
+        "non-contiguous": LISTS,
+        "dtypes": "that whole numbers will do is checked by the tasks before it",
+    },
+    "00.win.first_close": {
+        "0-d": PLAIN,
+        "broadcast": LINE,
+        "non-contiguous": LISTS,
+        "dtypes": "losses are floats, as `fit` keeps them",
+    },
     "01.rank.rank_of": {"broadcast": ONE, "non-contiguous": LISTS},
     "01.rank.shape_of": {"broadcast": ONE, "non-contiguous": LISTS},
     "01.rank.size_of": {"broadcast": ONE, "non-contiguous": LISTS, "dtypes": WHOLE},
@@ -234,6 +257,7 @@ LEFT_OUT = {
 }
 
 LARGE = {
+    "00": 200,
     "01": 1000,
     "02": 1000,
     "03": 100,
@@ -295,7 +319,10 @@ def shapes(task, args):
             np.shape(value) if hasattr(value, "numpy") else shape_of_lists(value)
             for value in map(labelled, args)
         ]
-    if task.id in ("06.retracing.cabinet", "06.retracing.count_traces"):
+    if task.id.startswith("00.") or task.id in (
+        "06.retracing.cabinet",
+        "06.retracing.count_traces",
+    ):
         return [(len(part),) for part in args if type(part) is list]
     if task.id in ("04.tape.topological_order", "04.tape.backward") or task.id.startswith("07."):
         return [(len(args[0]),)]
@@ -372,6 +399,8 @@ def classes_of(task, args):
         )
         found |= {"broadcast"} if one else set()
         kinds = {a.dtype.name for a in arrays(args)}
+    elif task.id.startswith("00."):
+        kinds = {type(number) for number in leaves(list(args))}
     elif task.id == "06.retracing.count_traces":
         kinds = {type(number) for number in args[0]}
     elif task.id == "04.tape.unbroadcast":

@@ -16,6 +16,8 @@ if __name__ != "answers":
     raise ImportError("answers are an import root of their own, and not part of the course")
 
 MODULES = (
+    "ch00",
+    "ch00_turns",
     "ch01",
     "ch01_layout",
     "ch02",
