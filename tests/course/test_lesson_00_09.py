@@ -339,6 +339,15 @@ def test_09_the_lesson_shows_them_agree(executed) -> None:
     assert (float(fit_w), float(fit_b)) == pytest.approx(by_hand(500, 2), abs=1e-5)
 
 
+def test_09_fit_takes_the_steps_of_the_walk_of_chapter_08(executed) -> None:
+    _, *rows, last = printed(executed("09"), "match-08").splitlines()
+    assert last == f"prediction at 10: {descend(500):.2f}"
+    for row, step in zip(rows, (0, 1, 10, 100, 500), strict=True):
+        number, fit_w, old_w, fit_b, old_b = row.split()
+        assert (int(number), fit_w, fit_b) == (step, old_w, old_b)
+        assert (float(fit_w), float(fit_b)) == pytest.approx(by_hand(step, 6), abs=1e-4)
+
+
 def test_09_compile_leaves_the_weights_alone(executed) -> None:
     assert "weights changed by compile: False" in printed(executed("09"), "compile")
     assert "weights changed: False" in printed(executed("09"), "evaluate-predict")

@@ -90,6 +90,7 @@ def test_what_lesson_05_shows(executed):
     assert printed(notebook, "print-once") == "Python is running\n15\n28\n10\n"
     assert printed(notebook, "trace-run").count("Python is running") == 1
     assert printed(notebook, "run-program") == "15\n28\n"
+    assert printed(notebook, "print-op") == "value: 1\nvalue: 2\nvalue: 3\n"
     assert "v1 * v0" in printed(notebook, "source-print")
     assert printed(notebook, "clock").strip().endswith("True")
     assert printed(notebook, "clock-repair").strip().endswith("False")

@@ -6,7 +6,6 @@ formulas of the mean squared error, and never by the cell that shows it.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable
 from itertools import pairwise
@@ -277,7 +276,7 @@ def answers() -> dict[str, Any]:
         "noise": "it comes near the lowest place and keeps moving around it",
         "later": "about twenty epochs later" if 115 < first < 125 else f"at epoch {first}",
         "sum": str(counts[0]),
-        "plateau": f"about {math.floor(10 * at_ten(after(stopped))) / 10}",
+        "plateau": f"about {at_ten(after(stopped)):.1f}",
     }
 
 
