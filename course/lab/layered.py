@@ -56,6 +56,20 @@ def layers_of(
     return layer
 
 
+def connected(inputs: Mapping[Hashable, Sequence[Hashable]]) -> list[list[Hashable]]:
+    """The parts of a graph between which no edge runs, each in the order of `inputs`.
+
+    >>> connected({"a": [], "p": [], "b": ["a"], "q": ["p"]})
+    [['a', 'b'], ['p', 'q']]
+    """
+    part: dict[Hashable, set[Hashable]] = {}
+    for node, sources in inputs.items():
+        joined = {node}.union(*(part[source] for source in sources))
+        part.update(dict.fromkeys(joined, joined))
+    parts = {id(members): members for members in part.values()}.values()
+    return [[node for node in inputs if node in members] for members in parts]
+
+
 def place(
     inputs: Mapping[Hashable, Sequence[Hashable]],
     width: Mapping[Hashable, float],

@@ -10,6 +10,7 @@ import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import traitlets
@@ -19,6 +20,7 @@ from course.lab.series import COLOURS
 
 LEVELS = 10
 STATIC_STEPS = 30
+OWN = [COLOURS[1], "#7a2557", "#222222"]  # walks of the caller's, as in loss_surface.css
 Points = Sequence[tuple[float, float]]
 
 
@@ -188,6 +190,7 @@ class LossSurface(LabWidget):
     def _png(self, path: Points) -> bytes:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
+        from matplotlib.patheffects import withStroke
 
         w, b, half = self.view
         wide = 1.2 * half
@@ -205,8 +208,16 @@ class LossSurface(LabWidget):
                 ends = np.add(self._bowl.bottom, np.outer([-2 * half, 2 * half], direction))
                 axes.plot(*ends.T, style, color="#555555", linewidth=1)
         walks = {one["name"]: one["points"] for one in self.paths} or {"": path}
-        for (name, points), colour in zip(walks.items(), ["#222222", *COLOURS[1:]], strict=False):
-            axes.plot(*zip(*points, strict=True), ".-", color=colour, label=name, linewidth=1)
+        for i, (name, points) in enumerate(walks.items()):
+            look: dict[str, Any] = {"color": "#222222", "linewidth": 1, "marker": "."}
+            if self.paths:  # the first on top, wide on a white band, the others thin
+                look = {
+                    "color": OWN[i % len(OWN)],
+                    "linewidth": 1 if i else 2.4,
+                    "zorder": 3 - i / 9,
+                }
+                look["path_effects"] = [] if i else [withStroke(linewidth=4.5, foreground="white")]
+            axes.plot(*zip(*points, strict=True), label=name, **look)
         if self.paths:
             axes.legend(frameon=True)
         axes.set(xlim=(w - wide, w + wide), ylim=(b - half, b + half), xlabel="w", ylabel="b")

@@ -138,7 +138,7 @@ def _sentence(before: Graph | None, after: Graph, change: Change) -> str:
 
 def _facts(graph: Graph, marks: Mapping[int, tuple[str, str]], side: str) -> dict[str, Any]:
     """What the line under the pictures says of each node."""
-    found = {}
+    found, idle = {}, _idle(graph)
     for node in graph.nodes:
         number = node.outputs[0]
         spec = graph.specs[number]
@@ -149,7 +149,7 @@ def _facts(graph: Graph, marks: Mapping[int, tuple[str, str]], side: str) -> dic
             text += f"; one loop that does {inside}"
         if node.op == "constant":
             text = f"%{number} = {_title(node)[0]}, a constant, {spec.dtype.name} {spec.shape}"
-        _, what = marks.get(number, ("", ""))
+        _, what = marks.get(number, ("", "nothing reads it" if number in idle else ""))
         found[f"{side}-{number}"] = text + (f" - {what}" if what else "")
     return found
 
@@ -288,7 +288,8 @@ def _draw(graph: Graph, place: Place, change: Change, side: str) -> str:
         for target, sources in inputs.items()
         for source, route, shift in _routes(place.layout, target, sources)
     ]
-    boxes = [_box(node, place, marks, leaves, side) for node in graph.nodes]
+    idle = _idle(graph)
+    boxes = [_box(node, place, marks, leaves, idle, side) for node in graph.nodes]
     right, bottom = place.size
     label = f"{graph.name}, {side} the pass: {len(graph.operations)} operations"
     return (
@@ -297,6 +298,13 @@ def _draw(graph: Graph, place: Place, change: Change, side: str) -> str:
         f' viewBox="0 0 {right:.0f} {bottom:.0f}"><style>{asset("graph.css")}'
         f"{asset('pass_marks.css')}</style>{''.join(edges)}{''.join(boxes)}</svg>"
     )
+
+
+def _idle(graph: Graph) -> set[int]:
+    """The constants that nothing reads any more: they are drawn faintly."""
+    read = {*graph.outputs, *(n for _, n in graph.updates)}.union(*_inputs(graph).values())
+    made = (node.outputs[0] for node in graph.nodes if node.op == "constant")
+    return {number for number in made if number not in read}
 
 
 def _routes(layout: Layout, target: int, sources: list[int]) -> list[tuple[int, list[Any], float]]:
@@ -337,6 +345,7 @@ def _box(
     place: Place,
     marks: Mapping[int, tuple[str, str]],
     leaves: set[int],
+    idle: set[int],
     side: str,
 ) -> str:
     number = node.outputs[0]
@@ -349,7 +358,7 @@ def _box(
         x - width / 2,
         0 if kind else 8,
     )  # two lines stand in the middle, three fill the box
-    said = escape(f"{title}, {sub}{', ' + what if what else ''}", quote=True)
+    said = f"{title}, {sub}{', ' + what if what else ''}{', read by nothing' * (number in idle)}"
     strike = badge = ""
     if kind in ("removed", "merged", "folded"):
         strike = f'<path class="strike" d="M{left:.1f} {y + NODE_H:g}L{left + width:.1f} {y:g}"/>'
@@ -362,7 +371,8 @@ def _box(
         )
     radius = NODE_H / 2 if role == "input" else 5
     return (
-        f'<g class="node {role} {kind}" data-id="{side}-{number}" role="img" aria-label="{said}">'
+        f'<g class="node {role} {kind}{" idle" * (number in idle)}" data-id="{side}-{number}"'
+        f' role="img" aria-label="{escape(said, quote=True)}">'
         f'<rect class="box" x="{left:.1f}" y="{y:g}" width="{width:g}" height="{NODE_H}"'
         f' rx="{radius:g}"/>{strike}<text class="title" x="{x:.1f}" y="{y + 16 + down:g}">'
         f'{escape(title)}</text><text class="sub" x="{x:.1f}" y="{y + 29 + down:g}">{escape(sub)}'

@@ -14,10 +14,59 @@ import traitlets
 
 from course.lab.base import LabWidget, asset, module, svg_figure
 from course.lab.graph_view import shortened
-from course.lab.layered import Layout, place
+from course.lab.layered import Layout, connected, place
 from course.lab.tape_steps import Node, walk
 
 NODE_H, GAP_Y, MARGIN, BOW = 62, 54, 14, 46
+APART = 56  # between parts of the picture that have nothing in common
+SAMPLES = 24
+LABEL_H = 15.0
+Point = tuple[float, float]
+Curve = tuple[list[Point], float]
+"""The points that it passes, and how far it bows between two of them."""
+Box = tuple[float, float, float, float]
+"""Left, right, top, bottom."""
+
+
+def sampled(points: list[Point], bow: float) -> list[Point]:
+    """Places along a curve, from its start to its end."""
+    found = []
+    for (x1, y1), (x2, y2) in pairwise(points):
+        for k in range(SAMPLES + 1):
+            t = k / SAMPLES
+            s = 1 - t
+            one, three = s**3 + 3 * s * s * t, t**3 + 3 * s * t * t
+            x = one * x1 + three * x2 + 3 * s * t * bow
+            bend = (y2 - y1) / 2
+            found.append((x, one * y1 + three * y2 + 3 * s * t * (s - t) * bend))
+    return found
+
+
+def _free_box(curve: Curve, width: float, crowd: list[Point], taken: list[Box]) -> Box:
+    """Room for a label on either side of a curve, near to its end, with the least in the way."""
+    points, _ = curve
+    last = sampled(*curve)[-SAMPLES:]
+    floor, roof = points[-2][1] + 2, points[-1][1] + 6
+    from_left = sum(x for x, _ in last) / len(last) <= points[-1][0]
+    best: tuple[float, Box] | None = None
+    for at in range(SAMPLES - 4, SAMPLES // 3, -2):
+        x, y = last[at]
+        for side, gap in (
+            (side, gap) for gap in (7, 12) for side in ((-1, 1) if from_left else (1, -1))
+        ):
+            near, far = x + side * gap, x + side * (gap + width)
+            left, right = min(near, far), max(near, far)
+            box = (left, right, y - LABEL_H / 2, y + LABEL_H / 2)
+            hidden = sum(left - 2 < px < right + 2 and box[2] < py < box[3] for px, py in crowd)
+            over = sum(
+                left < b[1] and b[0] < right and box[2] < b[3] and b[2] < box[3] for b in taken
+            )
+            outside = box[2] < floor or box[3] > roof
+            cost = hidden + 50 * over + 100 * outside
+            if best is None or cost < best[0]:
+                best = cost, box
+    assert best is not None
+    return best[1]
 
 
 class TapeView(LabWidget):
@@ -53,31 +102,50 @@ class TapeView(LabWidget):
         self.svg = self._draw()
 
     def _draw(self) -> str:
-        by_id = self._by_id
-        width: dict[Any, float] = {key: self._width(node) for key, node in by_id.items()}
-        leaves: set[Any] = {key for key, node in by_id.items() if not node.reads}
-        layout = place({key: node.reads for key, node in by_id.items()}, width, leaves)
-        routes: list[Any] = list(layout.route.items())
-        self._starts = self._spread_starts(layout, width)
-        edges = [
-            self._edge(layout, source, target, number, passed)
-            for (source, target, number), passed in routes
-        ]
-        boxes = [self._node(layout, node, width[key]) for key, node in by_id.items()]
-        right = max(layout.x[key] + width[key] / 2 for key in by_id) + 2 * MARGIN
-        right = max(right, max(layout.x.values()) + 2 * MARGIN, *(reach for _, reach in edges))
-        left = min(0.0, *(2 * layout.x[key[0]] + 2 * MARGIN - reach for key, (_, reach) in
-                          zip(layout.route, edges, strict=True)))  # fmt: skip
-        bottom = len(layout.order) * (NODE_H + GAP_Y) - GAP_Y + 2 * MARGIN
+        """The part that leads to the target, and, set apart, parts that have no way to it."""
+        reads: dict[Any, Any] = {key: node.reads for key, node in self._by_id.items()}
+        target = next(node for node in self._by_id.values() if node.kind == "target")
+        parts, right, bottom = "", 0.0, 0.0
+        for number, part in enumerate(sorted(connected(reads), key=lambda p: target.id not in p)):
+            drawing, (left, end), height = self._part({key: reads[key] for key in part})
+            if number:
+                note = f"does not lead to {shortened(target.name)}"
+                end, height = max(end, left + 6.6 * len(note)), height + 24
+                drawing += (
+                    f'<text class="note" x="{left:.1f}" y="{height - 8:g}">{escape(note)}</text>'
+                )
+                rule = left - APART / 2
+                drawing += f'<path class="apart" d="M{rule:.1f} {MARGIN}V{height - 4:g}"/>'
+                right += APART
+            parts += f'<g class="part" transform="translate({right - left + MARGIN:.1f} 0)">{drawing}</g>'
+            right, bottom = right + end - left, max(bottom, height + 2 * MARGIN)
+        right += 2 * MARGIN
         last = self.lines[-1]["text"]
         return (
             '<svg xmlns="http://www.w3.org/2000/svg" class="txm-tape-svg" role="group"'
             f' aria-label="tape of {len(self.lines)} lines, the last is {escape(last, quote=True)}"'
-            f' width="{right - left:.0f}" height="{bottom:.0f}"'
-            f' viewBox="{left:.0f} 0 {right - left:.0f} {bottom:.0f}">'
-            f"<style>{asset('tape_view.css')}</style>{''.join(part for part, _ in edges)}"
-            f"{''.join(boxes)}</svg>"
+            f' width="{right:.0f}" height="{bottom:.0f}" viewBox="0 0 {right:.0f} {bottom:.0f}">'
+            f"<style>{asset('tape_view.css')}</style>{parts}</svg>"
         )
+
+    def _part(self, reads: dict[Any, Any]) -> tuple[str, tuple[float, float], float]:
+        """One connected part: its drawing, from where to where it reaches, and its height."""
+        width: dict[Any, float] = {key: self._width(self._by_id[key]) for key in reads}
+        layout = place(reads, width, {key for key in reads if not reads[key]})
+        routes: list[Any] = list(layout.route.items())
+        self._starts = self._spread_starts(layout, width)
+        curves = [self._curve(layout, *edge, passed) for edge, passed in routes]
+        crowd = [point for curve in curves for point in sampled(*curve)]
+        taken: list[Box] = []
+        links = [
+            self._link(target, number, curve, crowd, taken)
+            for ((_, target, number), _), curve in zip(routes, curves, strict=True)
+        ]
+        boxes = [self._node(layout, self._by_id[key], width[key]) for key in reads]
+        sides = [layout.x[key] + sign * width[key] / 2 for key in reads for sign in (-1, 1)]
+        sides += [x for x, _ in crowd] + [x for box in taken for x in box[:2]]
+        height = len(layout.order) * (NODE_H + GAP_Y) - GAP_Y + MARGIN
+        return "".join(links + boxes), (min(sides), max(sides)), height
 
     def _spread_starts(self, layout: Layout, width: dict[Any, float]) -> dict[Any, float]:
         """How far from the middle of its box each curve leaves, so that those of one box cross less."""
@@ -113,7 +181,7 @@ class TapeView(LabWidget):
         return MARGIN + layout.layer[key] * (NODE_H + GAP_Y)
 
     def _node(self, layout: Layout, node: Node, width: float) -> str:
-        x, y = layout.x[node.id] + MARGIN, self._top(layout, node.id)
+        x, y = layout.x[node.id], self._top(layout, node.id)
         total = self._totals.get(node.id, "None")
         gradient = "not followed" if node.kind == "constant" else f"gradient {total}"
         label = f"{node.name}, {self._kind(node)}, value {node.value}, {gradient}"
@@ -138,49 +206,50 @@ class TapeView(LabWidget):
             + "</g>"
         )
 
-    def _edge(
+    def _curve(
         self, layout: Layout, source: int, target: int, number: int, passed: list[Any]
-    ) -> tuple[str, float]:
-        """A curve from a value to the line that used it, with what comes back on it; and how far
-        right that reaches. Curves between the same two nodes bow away from each other."""
+    ) -> Curve:
+        """From a value to the line that used it; those between the same two bow away from each other."""
         reads = self._by_id[target].reads
-        bow, step = self._bow(source, target, number), 20.0
         came = sorted(
             range(len(reads)),
             key=lambda n: (layout.x[(reads[n], *layout.route[reads[n], target, n])[-1]], n),
         )
-        shift = (came.index(number) - (len(reads) - 1) / 2) * step
-        end_x = layout.x[target] + MARGIN + shift
-        start_x = layout.x[source] + MARGIN + self._starts[source, target, number]
+        shift = (came.index(number) - (len(reads) - 1) / 2) * 20.0
+        start_x = layout.x[source] + self._starts[source, target, number]
         points = [(start_x, self._top(layout, source) + NODE_H)]
         for dummy in passed:
             top = MARGIN + dummy[-1] * (NODE_H + GAP_Y)
-            x = layout.x[dummy] + MARGIN
-            points += [(x, top), (x, top + NODE_H)]
-        points.append((end_x, self._top(layout, target) - 7))
+            points += [(layout.x[dummy], top), (layout.x[dummy], top + NODE_H)]
+        points.append((layout.x[target] + shift, self._top(layout, target) - 7))
+        return points, self._bow(source, target, number)
+
+    def _link(
+        self, target: int, number: int, curve: Curve, crowd: list[Point], taken: list[Box]
+    ) -> str:
+        """The curve drawn, with what comes back on it where it hides no other curve nor label."""
+        points, bow = curve
         path = f"M{points[0][0]:.1f} {points[0][1]:.1f}"
         for (x1, y1), (x2, y2) in pairwise(points):
             bend = (y2 - y1) / 2
             path += (
                 f"C{x1 + bow:.1f} {y1 + bend:.1f} {x2 + bow:.1f} {y2 - bend:.1f} {x2:.1f} {y2:.1f}"
             )
-        text = self._hands.get((target, number), "")
-        # Three quarters down the curve, beside it, on the side that the arrow comes from.
-        (x1, y1), (x2, y2) = points[-2:]
-        at_x, at_y = 0.16 * x1 + 0.84 * x2 + 0.56 * bow, 0.3 * y1 + 0.7 * y2 + 2
-        anchor = "end" if shift < 0 else "start"
-        at_x += 6 if anchor == "start" else -6
-        label = (
-            f'<text class="hand" text-anchor="{anchor}" x="{at_x:.1f}" y="{at_y:.1f}">'
-            f"{escape('+ ' + text if text else '')}</text>"
-        )
+        text, label = self._hands.get((target, number), ""), ""
+        if text:
+            text = f"+ {text}"
+            left, right, y, _ = box = _free_box(curve, 8.0 * len(text), crowd, taken)
+            taken.append(box)
+            label = (
+                f'<text class="hand" text-anchor="middle" x="{(left + right) / 2:.1f}"'
+                f' y="{y + 12:.1f}">{escape(text)}</text>'
+            )
         x, y = points[-1]
         tip = f"{x:.1f},{y + 7:.1f} {x - 4:.1f},{y:.1f} {x + 4:.1f},{y:.1f}"
-        part = (
+        return (
             f'<g class="link" data-to="{target}" data-place="{number}"><path class="edge"'
             f' d="{path}"/><polygon class="tip" points="{tip}"/>{label}</g>'
         )
-        return part, at_x + (8.0 * (len(text) + 2) if anchor == "start" else 0) + MARGIN
 
     def _static(self) -> dict[str, str]:
         rows = []

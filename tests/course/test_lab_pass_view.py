@@ -61,6 +61,26 @@ def test_what_a_pass_did_stands_on_the_nodes(view: PassView) -> None:
     assert "one loop that does multiply, exp, add, multiply" in " ".join(fused["facts"].values())
 
 
+def test_a_constant_that_nothing_reads_is_drawn_faintly(view: PassView) -> None:
+    def idle(drawing: str) -> set[str]:
+        groups = ElementTree.fromstring(drawing).iter(f"{SVG}g")
+        return {g.attrib["data-id"] for g in groups if "idle" in g.attrib["class"].split()}
+
+    folded = step(view, "fold_constants")
+    for side in ("before", "after"):
+        graph = next(
+            getattr(stage, side)
+            for stage, _ in pipeline(tf.function(score).get_concrete_function(X).graph)
+            if stage.name == "fold_constants"
+        )
+        read = {*graph.outputs, *(number for node in graph.nodes for number in node.inputs)}
+        made = {node.outputs[0] for node in graph.nodes if node.op == "constant"}
+        assert idle(folded[side]) == {f"{side}-{number}" for number in made - read}
+    assert len(idle(folded["after"])) > len(idle(folded["before"])) > 0
+    assert all("nothing reads it" in folded["facts"][one] for one in idle(folded["before"]))
+    assert idle(step(view, "as written")["after"]) == idle(view.steps[-1]["plain"]) == set()
+
+
 def test_every_change_is_one_of_the_two_programs(view: PassView) -> None:
     graph = tf.function(score).get_concrete_function(X).graph
     for stage, _ in pipeline(graph):

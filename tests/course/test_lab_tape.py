@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import re
+from itertools import pairwise
 from typing import Any
 from xml.etree import ElementTree
 
@@ -114,6 +116,64 @@ def test_a_value_without_a_way_keeps_none() -> None:
     assert "Nothing has arrived at `beside`: it is passed over." in view.steps[-1]["saying"]
     assert "`alone` has None" in view.steps[-1]["saying"]
     assert "alone" in view._static()["text/plain"] and "gradient None" in view.svg
+
+
+def test_a_part_that_does_not_lead_to_the_target_stands_apart_on_the_right() -> None:
+    p, a = tf.Variable(2.0, name="p"), tf.Variable(3.0, name="a")
+    with tf.GradientTape(persistent=True) as tape:
+        r = p * 5.0
+        y = a * a
+        s = r + p
+        z = y + 1.0
+    root = ElementTree.fromstring(TapeView(tape, z, r=r, y=y, s=s, z=z).svg)
+    reach, names = [], []
+    for part in root.findall(f"{SVG}g[@class='part']"):
+        shift = float(re.findall(r"[\d.]+", part.attrib["transform"])[0])
+        boxes = [rect.attrib for rect in part.iter(f"{SVG}rect")]
+        left = min(float(box["x"]) for box in boxes) + shift
+        reach.append((left, max(float(box["x"]) + float(box["width"]) for box in boxes) + shift))
+        names.append({text.text for text in part.findall(f".//{SVG}text[@class='name']")})
+    assert names == [{"a", "y", "1", "z"}, {"p", "5", "r", "s"}]
+    assert reach[0][0] > 0 and reach[0][1] + 20 < reach[1][0]
+    assert reach[1][1] < float(root.attrib["width"])
+    assert [note.text for note in root.iter(f"{SVG}text") if note.get("class") == "note"] == [
+        "does not lead to z"
+    ]
+
+
+def bezier(path: str) -> list[tuple[float, float]]:
+    """Places on a curve of cubic pieces, by de Casteljau's construction."""
+    x, y, *rest = map(float, re.findall(r"-?[\d.]+", path))
+    found, start = [], (x, y)
+    for i in range(0, len(rest), 6):
+        corners = [start, *((rest[i + k], rest[i + k + 1]) for k in (0, 2, 4))]
+        for k in range(41):
+            points = corners
+            while len(points) > 1:
+                points = [
+                    (p[0] + (q[0] - p[0]) * k / 40, p[1] + (q[1] - p[1]) * k / 40)
+                    for p, q in pairwise(points)
+                ]
+            found += points
+        start = corners[-1]
+    return found
+
+
+def test_what_is_handed_on_is_written_where_no_arrow_runs() -> None:
+    a = tf.Variable(3.0, name="a")
+    with tf.GradientTape(persistent=True) as tape:
+        b = a * a
+        c = b * b
+        d = c + b
+    root = ElementTree.fromstring(TapeView(tape, d, b=b, c=c, d=d).svg)
+    links = [group for group in root.iter(f"{SVG}g") if group.attrib["class"] == "link"]
+    curves = [point for link in links for point in bezier(link[0].attrib["d"])]
+    labels = [text for link in links for text in link.findall(f"{SVG}text")]
+    assert len(labels) == 6
+    for label in labels:
+        half = 3.5 * len(label.text or "")
+        x, y = float(label.attrib["x"]), float(label.attrib["y"])
+        assert not [p for p in curves if abs(p[0] - x) < half and y - 9 < p[1] < y]
 
 
 def test_looking_leaves_no_trace_on_a_tape() -> None:

@@ -75,7 +75,7 @@ function render({ model, el }) {
     return [px(middleW + dw / far), py(middleB + db / far)];
   }
   const clip = `txm-surface-${model.get("_uid")}`;
-  const keys = "Arrow keys move the start, Enter takes one step.";
+  const keys = "arrow keys move the start, Enter takes one step.";
   const plot = svg("svg", { viewBox: `0 0 ${PLOT.width} ${PLOT.height}`, class: "plot", tabindex: 0, role: "application" });
   const ground = svg("g", {}), over_it = svg("g", { "clip-path": `url(#${clip})` });
   plot.append(ground, over_it);
@@ -114,11 +114,13 @@ function render({ model, el }) {
     const places = path.map((one) => one.place), last = places[places.length - 1];
     const dot = (place, attributes) => svg("circle", { cx: spot(place)[0], cy: spot(place)[1], ...attributes });
     over_it.replaceChildren(
-      ...own.map((one, i) => svg("polyline", { class: `own own-${i % 3}`, points: points(one.points) })),
+      // The first is the one to compare with: it lies on top, on a band of the page's colour.
+      ...own.map((one, i) => svg("g", {}, ...(i ? [] : [svg("polyline", { class: "own band", points: points(one.points) })]),
+        svg("polyline", { class: `own own-${i % 3}`, points: points(one.points) }))).reverse(),
       svg("polyline", { class: "walk", points: points(places) }),
       ...places.slice(1).map((place) => dot(place, { class: "step", r: 2.2 })),
       dot(places[0], { class: "start", r: 5.5 }), dot(last, { class: "now", r: 5 }));
-    plot.setAttribute("aria-label", `Loss over w and b; the start is w ${figures(start[0])}, b ${figures(start[1])}. ${keys}`);
+    plot.setAttribute("aria-label", `Loss over w and b; the start is w ${figures(start[0])}, b ${figures(start[1])}; ${keys}`);
   }
 
   const chart = svg("svg", { viewBox: `0 0 ${CHART.width} ${CHART.height}`, class: "losses", role: "img" });
@@ -132,10 +134,13 @@ function render({ model, el }) {
     const marks = [low, high].flatMap((log) => [
       svg("line", { class: "grid", x1: CHART.left, x2: CHART.width - CHART.right, y1: cy(log), y2: cy(log) }),
       svg("text", { x: CHART.left - 6, y: cy(log) + 4, "text-anchor": "end" }, power(log))]);
+    const now = path.length - 1;
     chart.replaceChildren(...marks,
       svg("text", { x: CHART.left, y: CHART.height - 4 }, "step 0"),
       svg("text", { x: CHART.width - CHART.right, y: CHART.height - 4, "text-anchor": "end" }, String(last)),
-      svg("polyline", { class: "curve", points: logs.map((log, k) => `${cx(k).toFixed(1)},${cy(log).toFixed(1)}`).join(" ") }));
+      svg("text", { x: (CHART.left + CHART.width - CHART.right) / 2, y: CHART.height - 4, "text-anchor": "middle" }, "loss, log scale"),
+      svg("polyline", { class: "curve", points: logs.map((log, k) => `${cx(k).toFixed(1)},${cy(log).toFixed(1)}`).join(" ") }),
+      svg("circle", { class: "now", cx: cx(now), cy: cy(logs[now]), r: 4 }));
     chart.setAttribute("aria-label", `The loss from step 0 to ${path.length - 1}, logarithmic; now ${figures(path[path.length - 1].loss)}`);
   }
 
@@ -158,7 +163,7 @@ function render({ model, el }) {
   }
 
   function verdict() {
-    if (path.length < 2) return ["", `Start at w ${figures(start[0])}, b ${figures(start[1])}. Click into the picture to start elsewhere, or give it the focus: ${keys.toLowerCase()}`];
+    if (path.length < 2) return ["at the start", `Start at w ${figures(start[0])}, b ${figures(start[1])}. Click into the picture to start elsewhere, or give it the focus: ${keys}`];
     const [before, now] = path.slice(-2);
     if (!(now.loss < 1e30)) return ["diverges", "The numbers have become too large to go on."];
     const crossed = along(before.place, steep) * along(now.place, steep) < 0;
@@ -180,7 +185,7 @@ function render({ model, el }) {
     bText.textContent = figures(now.place[1]);
     lossText.textContent = figures(now.loss);
     badge.textContent = word;
-    badge.className = `badge ${word.replace(" ", "-")}`;
+    badge.className = `badge ${word.replaceAll(" ", "-")}`;
     // A walk would read every step aloud: then only its end is told.
     if (!timer) saying.textContent = words;
     walkButton.textContent = timer ? "Pause" : "Walk";
@@ -221,9 +226,14 @@ function render({ model, el }) {
   });
 
   stage(el, "txm-surface");
-  const legend = own.length || shown ? html("div", { class: "legend" },
-    ...own.map((one, i) => html("span", {}, svg("svg", { width: 30, height: 8, "aria-hidden": "true" }, svg("line", { class: `own own-${i % 3}`, x1: 0, x2: 30, y1: 4, y2: 4 })), one.name)),
-    ...(shown ? ["steep", "flat"] : []).map((name) => html("span", {}, svg("svg", { width: 30, height: 8, "aria-hidden": "true" }, svg("line", { class: `direction ${name}`, x1: 0, x2: 30, y1: 4, y2: 4 })), `${name} direction`))) : null;
+  const sample = (name, width, mark) => html("span", {}, svg("svg", { width, height: 14, "aria-hidden": "true" }, mark), name);
+  const dash = (name, names) => sample(name, 30, svg("line", { class: names, x1: 0, x2: 30, y1: 7, y2: 7 }));
+  const legend = html("div", { class: "legend" },
+    sample("start", 14, svg("circle", { class: "start", cx: 7, cy: 7, r: 5 })),
+    sample("now", 14, svg("circle", { class: "now", cx: 7, cy: 7, r: 5 })),
+    sample("lowest loss", 14, svg("path", { class: "bottom", d: "M1 7H13M7 1V13" })),
+    ...own.map((one, i) => dash(one.name, `own own-${i % 3}`)),
+    ...(shown ? ["steep", "flat"] : []).map((name) => dash(`${name} direction`, `direction ${name}`)));
   el.append(
     html("div", { class: "body" }, plot,
       html("div", { class: "side" },

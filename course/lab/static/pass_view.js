@@ -54,7 +54,7 @@ function render({ model, el }) {
     says.replaceChildren(html("strong", {}, step.name), ". " + step.says);
     sentence.textContent = step.sentence;
     pair.replaceChildren(...(step.before
-      ? [picture("before the pass", step.before), picture("after it", step.after)]
+      ? [picture("before the pass", step.before), picture("after the pass", step.after)]
       : [picture("as written", step.after)]));
     fact.textContent = "Click a node, or press Tab until one has the focus, to read its line.";
     nodes().forEach((group, i) => group.setAttribute("tabindex", i ? "-1" : "0"));

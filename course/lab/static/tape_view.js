@@ -74,8 +74,9 @@ function render({ model, el }) {
   stage(el, "txm-tape");
   el.append(
     html("div", { class: "body" }, picture,
-      html("div", { class: "strip" }, html("div", { class: "title" }, "The tape"), html("ol", {}, ...rows),
-        html("div", { class: "controls" }, back, next, turn, slider), saying)),
+      html("div", { class: "strip" },
+        html("div", { class: "written" }, html("div", { class: "title" }, "The tape"), html("ol", {}, ...rows)),
+        html("div", { class: "walk" }, html("div", { class: "controls" }, back, next, turn, slider), saying))),
   );
   go(0);
   return hideStaticTwin(model);
