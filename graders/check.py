@@ -136,7 +136,7 @@ def _graded(task: Task, obj: Callable[..., Any], effort: Effort, run: Runner) ->
     timed_out = any(outcome.ran.timed_out for outcome in outcomes)
     if seconds > effort.total_seconds and not effort.graded and not timed_out:
         notes.append(f"It is slow: after {effort.total_seconds:g} s only one input of each class.")
-    if any(outcome.ran.mutated for outcome in outcomes):
+    if not task.reads_only and any(outcome.ran.mutated for outcome in outcomes):
         notes.append("It changed the input it was given; whoever called it may still need that.")
     changed = dict.fromkeys(what for outcome in outcomes for what in outcome.ran.changed)
     if changed:

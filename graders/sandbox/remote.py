@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from graders.compare import identical
 from graders.guard import Ran
 from graders.sandbox.process import Died, Sandbox
 from graders.sandbox.wire import Decoder, Encoder, WireError
@@ -81,6 +82,7 @@ class Link:
         self.mutated = False
         self._raised = None
         began = time.perf_counter()
+        given = copy.deepcopy(args)
         ran: dict[str, Any] = {}
         try:
             if self._deaths >= DEATHS:
@@ -88,7 +90,7 @@ class Link:
             if self._generation != self._sandbox.replays or self._sandbox.ended:
                 self._find_again()
                 self._deadline = time.monotonic() + seconds
-            value = self.settled(function(*copy.deepcopy(args)))
+            value = self.settled(function(*given))
             ran = {"value": value}
         except Late:
             ran = {"timed_out": True}
@@ -103,7 +105,7 @@ class Link:
             **ran,
             line=self.line,
             printed=self.printed,
-            mutated=self.mutated,
+            mutated=self.mutated or not identical(args, given),
             seconds=time.perf_counter() - began,
         )
 

@@ -253,7 +253,7 @@ def to_and_fro(draw: Draw) -> Iterator[Args]:
     for _ in draw.rounds(4):
         history = losses(draw, draw.random.randint(3, 7))
         low = sorted(history)[len(history) // 2]
-        yield history, low + draw.random.choice([0.0, 0.05])
+        yield history, low + (draw.random.choice([0.0, 0.05]) if min(history) < low else 0.05)
     yield losses(draw, 250), 1.6
 
 

@@ -249,6 +249,19 @@ def test_a_changed_input_is_said_and_does_not_spoil_the_other_cases():
     assert any("changed the input" in note for note in report.notes)
 
 
+def test_where_the_input_is_only_to_be_read_an_answer_that_changes_it_is_wrong():
+    def in_place(w, b, xs):
+        xs[:] = [w * x + b for x in xs]
+        return xs
+
+    report = check("00.win.predict_line", in_place)
+    assert (report.status, report.key, report.points) == ("wrong", "changed", 0)
+    assert report.failure.expected == report.failure.got, "the numbers themselves are right"
+    assert report.failure.what == "it changed a list that it was given."
+    assert report.notes == ()  # it is said once
+    assert check("00.win.predict_line", lambda w, b, xs: in_place(w, b, [*xs])).status == "passed"
+
+
 @pytest.mark.parametrize(
     ("answer", "says"),
     [
