@@ -210,7 +210,7 @@ def sentences(notebook: Any) -> Iterator[Sentence]:
             said = []
             for number, key in re.findall(r'(?m)^Predict\("(\d\d)\.([\w-]+)"\)', cell.source):
                 asked = predictions(number)[key]
-                answer = f"{asked.answer:g}" if isinstance(asked.answer, float) else asked.answer
+                answer = str(asked.answer).removesuffix(".0")
                 said += [f"{ANSWER}{answer}", *split(asked.why)]
         for text in said:
             yield Sentence(place, cell.id, text)
