@@ -198,7 +198,9 @@ def split(markdown: str) -> Iterator[str]:
     text = re.sub(r"(?m)^(?=#|\||[-*] |\d+\. |>)", "\n", text)
     for block in re.split(r"\n\s*\n", text):
         line = " ".join(block.split()).lstrip("> ").removeprefix("- ").strip("| ")
-        yield from re.split(r"(?<=[.!?])(?<!^\d\.)(?<!^### \d\.)\s+(?=[\"($*\[]*[A-Z0-9`])", line)
+        yield from re.split(
+            r"(?<=[.!?])(?<!^\d\.)(?<!^## \d\.)(?<!^### \d\.)\s+(?=[\"($*\[]*[A-Z0-9`])", line
+        )
 
 
 def sentences(notebook: Any) -> Iterator[Sentence]:

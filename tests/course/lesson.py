@@ -156,10 +156,11 @@ def check_neighbours(number: str) -> None:
         assert f"]({Path(following['lesson']).name})" in last
 
 
-def check_questions(number: str, telling: str = "") -> None:
+def check_questions(number: str, telling: str = "", together: int = 0) -> None:
     """Predictions are asked once, each right before the cell that tells; the quiz gives reasons.
 
-    No cell that tells begins with one of the names in `telling`, as in `A|B`.
+    No cell that tells begins with one of the names in `telling`, as in `A|B`. So many predictions as
+    `together` says are followed by another one, and answered with it.
     """
 
     def used(widget: str) -> list[str]:
@@ -172,6 +173,7 @@ def check_questions(number: str, telling: str = "") -> None:
     cells = read(number).cells
     asking = [i for i, cell in enumerate(cells) if "Predict(" in cell.source]
     assert len(asking) == len(asked)
+    assert sum(i + 1 in asking for i in asking) == together
     for i in asking:
         assert cells[i + 1].cell_type == "code", cells[i].id
         tells = next(cell for cell in cells[i + 1 :] if "Predict(" not in cell.source)
@@ -200,6 +202,8 @@ class EveryLesson:
     """Which heading is that of the picture."""
     folded = 4
     """So many answers to interview questions, at least."""
+    together = 0
+    """So many predictions are followed by another one."""
     linked = 5
     """So many links into the engine, at least."""
     shortest = 20
@@ -235,7 +239,7 @@ class EveryLesson:
         check_neighbours(number)
 
     def test_every_question_is_asked_once_and_has_its_reasons(self, number: str) -> None:
-        check_questions(number, self.pictures)
+        check_questions(number, self.pictures, self.together)
 
     def test_nothing_of_a_later_chapter_is_used(self, number: str) -> None:
         for cell in code(number):

@@ -26,7 +26,10 @@ class TestLesson(lesson.EveryLesson):
     later = r"Variable\(|GradientTape|tf\.function|TensorSpec|tf\.data|assign"
     folded = 3
     linked = 3
-    shortest, off = 10, 0.6  # ten minutes are promised to who runs it; with every question it is more
+    shortest, off = (
+        10,
+        0.6,
+    )  # ten minutes are promised to who runs it; with every question it is more
 
 
 def answer(name: str) -> str | float:

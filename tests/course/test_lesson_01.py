@@ -20,6 +20,7 @@ from tests.course import lesson
 class TestLesson(lesson.EveryLesson):
     pictures = "ShapeBoxes"
     later = r"Variable\(|GradientTape|tf\.function|reshape|expand_dims|newaxis|broadcast|keras"
+    together = 1
 
 
 def test_what_it_shows(executed):
