@@ -66,6 +66,12 @@ _UNSIGNED = r"(?:\d{1,3}(?:[,_]\d{3})+(?![\d,_])|\d+)(?:\.\d+)?(?:e[-+]?\d+)?"
 NUMBER = re.compile(
     rf"(?<![\w.\\^])(?:10\^\{{?-?(?P<power>\d+)\}}?|(?P<plain>{_UNSIGNED}))(?!\w|\.\d)"
 )
+END = re.compile(
+    r"""(?:(?<=[.!?])|(?<=[.!?][")])|(?<=[.!?]\*\*))  # a sentence ends, bold or in quotes perhaps,
+        (?<!^\d\.)(?<!^\#\#[ ]\d\.)(?<!^\#\#\#[ ]\d\.)  # and is more than the number of an item
+        \s+(?=["($*\[]*[A-Z0-9`])""",
+    re.VERBOSE,
+)
 CODE = re.compile(r"`[^`]*`|\$[^$]*\$")
 TIME = re.compile(
     r"\s*(?:ms|[µn]s|s|(?:milli|micro)?seconds?|minutes?|hours?|times (?:as (?:fast|slow)|faster|slower))\b"
@@ -198,9 +204,7 @@ def split(markdown: str) -> Iterator[str]:
     text = re.sub(r"(?m)^(?=#|\||[-*] |\d+\. |>)", "\n", text)
     for block in re.split(r"\n\s*\n", text):
         line = " ".join(block.split()).lstrip("> ").removeprefix("- ").strip("| ")
-        yield from re.split(
-            r"(?<=[.!?])(?<!^\d\.)(?<!^## \d\.)(?<!^### \d\.)\s+(?=[\"($*\[]*[A-Z0-9`])", line
-        )
+        yield from END.split(line)
 
 
 def sentences(notebook: Any) -> Iterator[Sentence]:
@@ -250,7 +254,11 @@ class Lesson:
         for one in EXCEPTIONS:
             if (one.lesson, one.cell) == (self.number, sentence.cell) and one.words in text:
                 start = text.index(one.words)
-                excepted.append((start, start + len(one.words)))
+                span = (start, start + len(one.words))
+                inside = [figure for figure in numbers(text) if span[0] <= figure.start < span[1]]
+                if one.to_mend and all(self.by(figure, sentence) for figure in inside):
+                    continue  # mended
+                excepted.append(span)
                 self.used.add(one)
         ruled = {
             name: [found.span() for found in re.finditer(rule.pattern, text)]

@@ -12,7 +12,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from docs import figures
-from docs.figure_reasons import EXCEPTIONS, RULES, Exempt
+from docs.figure_reasons import EXCEPTIONS, RULES, TO_MEND, Exempt
 from docs.figures import PAGE, Lesson, changing, in_source, numbers, page, sections, split
 
 WRITTEN = PAGE.read_text(encoding="utf-8")
@@ -75,13 +75,15 @@ def test_rounding(short: str, exact: str, rounds: bool):
 
 def test_sentences():
     text = (
-        "## 3. Rates\n\nA step of `0.1` is safe. [Larger](../x.py#line=12) ones grow.\n\n"
+        '## 3. Rates\n\nA step of `0.1` is safe. [Larger](../x.py#line=12) ones **grow.** "Why?" Look.\n\n'
         "| a | 1.5 |\n|---|---|\n| b | 2 |\n\n- one\n- two of 3\n\n> **Time** 30 minutes."
     )
     assert [sentence for sentence in split(text) if sentence.strip("-| ")] == [
         "## 3. Rates",
         "A step of `0.1` is safe.",
-        "[Larger] ones grow.",
+        "[Larger] ones **grow.**",
+        '"Why?"',
+        "Look.",
         "a | 1.5",
         "b | 2",
         "one",
@@ -161,3 +163,11 @@ def test_an_exception_excuses_its_words_alone_and_must_be_needed(monkeypatch):
     assert made("Nothing.", "").open == [
         "99 text: no sentence has 'of 41', an exception without need"
     ]
+
+
+def test_an_exception_that_is_mended_has_to_go(monkeypatch):
+    one = Exempt("99", "text", "of 41", TO_MEND)
+    monkeypatch.setattr(figures, "EXCEPTIONS", (one,))
+    assert made("It is one of 41.", "").open == []
+    (idle,) = made("It is one of 41.", "41").open
+    assert idle.endswith("an exception without need")
