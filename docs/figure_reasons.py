@@ -50,7 +50,7 @@ class Exempt:
 
 
 GIVEN = "The question gives it."
-MADE_UP = "An example made up for the question, with all that the answer needs."
+MADE_UP = "An example made up, with all that is needed to follow it."
 SLIDER = "A place on the slider of the picture above: the reader sets it."
 WORKED = "Worked out in the sentence itself."
 COUNTED = "The reader counts the lines that the cell prints."
