@@ -22,8 +22,8 @@ POSTGRESQL_FIX = "apt install postgresql"
 
 
 def pytest_configure() -> None:
-    """Classes that tests make up must not get into the gradebook of a real one, and what a command prints must
-    not hang on the width of some terminal, which the workers of pytest-xdist have in COLUMNS."""
+    """Classes that tests make up must not get into the gradebook of a real one, and what a command prints
+    must not hang on the width of some terminal, which the workers of pytest-xdist have in COLUMNS."""
     os.environ.pop("GRADERS_DATABASE", None)
     os.environ.pop("COLUMNS", None)
 

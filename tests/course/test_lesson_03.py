@@ -8,105 +8,75 @@ from __future__ import annotations
 
 import ast
 import re
-import tomllib
 from collections.abc import Callable
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
-import nbformat
 import numpy as np
 import pytest
-from nbclient import NotebookClient
 
 import engine as tf
-from course import links
 from course.lab.questions import predictions, questions
-
-ROOT = Path(__file__).resolve().parents[2]
-LESSON = ROOT / "course/03-variables-and-derivatives.ipynb"
-NOTEBOOK = nbformat.read(LESSON, as_version=4)
-CODE = [cell for cell in NOTEBOOK.cells if cell.cell_type == "code"]
-PROSE = "\n\n".join(cell.source for cell in NOTEBOOK.cells if cell.cell_type == "markdown")
-SECTIONS = ("What breaks in production", "Key takeaway", "Quiz", "Interview questions", "Read next")
-LATER = r"GradientTape|tf\.function|keras|TensorSpec|tf\.data|fit\("
+from tests.course import lesson
 
 
-def chapter(number: str) -> dict[str, Any]:
-    listed = tomllib.loads((ROOT / "course/chapters.toml").read_text(encoding="utf-8"))["chapter"]
-    return next(entry for entry in listed if entry["number"] == number)
+class TestLesson(lesson.EveryLesson):
+    pictures = "SlopeView"
+    least = 2
+    also_drawn = r".*plt\.show"
+    later = r"GradientTape|tf\.function|keras|TensorSpec|tf\.data|fit\("
 
 
-def used(widget: str) -> list[str]:
-    calls = re.compile(rf'^{widget}\("([^"]+)"\)$', re.M)
-    return [name for cell in CODE for name in calls.findall(cell.source)]
-
-
-@pytest.fixture(scope="module")
-def executed(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """The lesson with its outputs, run once, headless."""
-    notebook = nbformat.read(LESSON, as_version=4)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("COURSE_PROGRESS_FILE", str(tmp_path_factory.mktemp("p") / "attempts.jsonl"))
-        where = {"metadata": {"path": str(ROOT / "course")}}
-        NotebookClient(notebook, timeout=60, resources=where).execute()
-    return notebook
-
-
-def printed(notebook: Any, cell_id: str) -> str:
-    (cell,) = [cell for cell in notebook.cells if cell.id == cell_id]
-    return "".join(out.text for out in cell.outputs if out.output_type == "stream")
+def test_there_are_two_pictures():
+    drawn = [
+        cell for cell in lesson.code("03") if re.search(r"SlopeView\(\)|plt\.show", cell.source)
+    ]
+    assert len(drawn) == 2
 
 
 def numbers(text: str) -> list[float]:
     return [float(number) for number in re.findall(r"-?\d+\.?\d*(?:e[-+]?\d+)?", text)]
 
 
-def test_the_lesson_runs_without_an_error_and_without_a_warning(executed):
-    for cell in executed.cells:
-        for output in cell.get("outputs", []):
-            assert output.output_type != "error", cell.id
-            assert output.get("name") != "stderr", f"{cell.id}: {output.text}"
-
-
 def test_what_it_shows_of_variables(executed):
-    assert printed(executed, "line-model") == "w = 5.0   model(10) = 19.0\n"
-    assert printed(executed, "shared").startswith("w = 5.0   model(10) = 49.0\n")
-    assert printed(executed, "before") == "before = 5.0   in the box: 7.0\n"
-    assert "b is a: True   c is a: False" in printed(executed, "alias")
-    assert [line.split(":")[0] for line in printed(executed, "fits").splitlines()[::2]] == [
+    assert lesson.printed(executed, "line-model") == "w = 5.0   model(10) = 19.0\n"
+    assert lesson.printed(executed, "shared").startswith("w = 5.0   model(10) = 49.0\n")
+    assert lesson.printed(executed, "before") == "before = 5.0   in the box: 7.0\n"
+    assert "b is a: True   c is a: False" in lesson.printed(executed, "alias")
+    assert [line.split(":")[0] for line in lesson.printed(executed, "fits").splitlines()[::2]] == [
         "TypeError",
         "ValueError",
     ]
-    losses = re.findall(r"loss of the model (\S+)", printed(executed, "rebind"))
+    losses = re.findall(r"loss of the model (\S+)", lesson.printed(executed, "rebind"))
     assert len(losses) == 3 and len(set(losses)) == 1
-    assert "a Tensor and the model holds a Variable" in printed(executed, "rebind")
-    assert printed(executed, "rebind-repair").startswith("RuntimeError")
-    assert numbers(printed(executed, "rebind-repair"))[-1] < float(losses[0])
-    path, copies = printed(executed, "keep-numpy").splitlines()
+    assert "a Tensor and the model holds a Variable" in lesson.printed(executed, "rebind")
+    assert lesson.printed(executed, "rebind-repair").startswith("RuntimeError")
+    assert numbers(lesson.printed(executed, "rebind-repair"))[-1] < float(losses[0])
+    path, copies = lesson.printed(executed, "keep-numpy").splitlines()
     assert len(set(numbers(path))) == 1 and len(set(numbers(copies))) == 3
 
 
 def test_what_it_shows_of_slopes(executed):
-    slopes = [numbers(line)[-1] for line in printed(executed, "loss").splitlines()[1:]]
+    slopes = [numbers(line)[-1] for line in lesson.printed(executed, "loss").splitlines()[1:]]
     for h, slope in zip([1.0, 0.1, 0.01], slopes, strict=True):
         assert slope == pytest.approx(31 / 6 * (2 * (0.5 - 2) + h), abs=2e-3)
-    rows = [numbers(line.split("error:")[1]) for line in printed(executed, "order").splitlines()]
+    rows = [
+        numbers(line.split("error:")[1]) for line in lesson.printed(executed, "order").splitlines()
+    ]
     for (one, both), (next_one, next_both) in pairwise(rows):
         assert one / next_one == pytest.approx(10, rel=0.05)
         assert both / next_both == pytest.approx(100, rel=0.05)
-    assert printed(executed, "tiny").endswith("1 + 1e-8 is 1: True\n")
-    assert "360 directions" in printed(executed, "directions")
-    steepest, slope = numbers(printed(executed, "directions").splitlines()[0])[-2:]
-    towards, length = numbers(printed(executed, "directions").splitlines()[1])
+    assert lesson.printed(executed, "tiny").endswith("1 + 1e-8 is 1: True\n")
+    assert "360 directions" in lesson.printed(executed, "directions")
+    steepest, slope = numbers(lesson.printed(executed, "directions").splitlines()[0])[-2:]
+    towards, length = numbers(lesson.printed(executed, "directions").splitlines()[1])
     assert abs(steepest - towards) <= 1 and slope == pytest.approx(length, abs=0.01)
-    assert printed(executed, "directions").strip().endswith("the slope is 0.00")
+    assert lesson.printed(executed, "directions").strip().endswith("the slope is 0.00")
 
 
 def test_the_best_steps_that_are_measured_are_those_that_the_text_derives(executed):
     """In full: the bottoms of all four curves, and both arms of each."""
-    lines = printed(executed, "vee").splitlines()
+    lines = lesson.printed(executed, "vee").splitlines()
     assert len(lines) == 4
     for line in lines:
         best, _ = numbers(line.split("best h")[1])[:2]
@@ -117,103 +87,20 @@ def test_the_best_steps_that_are_measured_are_those_that_the_text_derives(execut
 
 
 def test_what_it_shows_of_walks_and_costs(executed):
-    down, up = printed(executed, "descent").split("a rate of 0.25:")
+    down, up = lesson.printed(executed, "descent").split("a rate of 0.25:")
     losses = [float(found) for found in re.findall(r"loss +(\S+)", down)]
     assert losses == sorted(losses, reverse=True) and losses[-1] < 0.01
     losses = [float(found) for found in re.findall(r"loss +(\S+)", up)]
     assert losses == sorted(losses) and losses[-1] > 100
-    assert [numbers(line) for line in printed(executed, "cost").splitlines()[:3]] == [
+    assert [numbers(line) for line in lesson.printed(executed, "cost").splitlines()[:3]] == [
         [n, n, n + 1] for n in (1, 10, 100)
     ]
-    check = printed(executed, "check")
+    check = lesson.printed(executed, "check")
     assert "h = 1e-08: 0.000" in check and check.startswith("the formula says: -15.5")
-    assert printed(executed, "check-repair").strip().endswith("passed: True")
-
-
-# --- the chapter form -----------------------------------------------------------------------------
-
-
-def test_the_lesson_has_the_form_of_a_chapter():
-    entry = chapter("03")
-    assert PROSE.startswith(f"# 03 · {entry['title']}\n")
-    assert f"**You will be able to** {entry['able'][:20]}" in PROSE
-    assert f"**Time** {entry['minutes']} minutes" in PROSE and "**Needs**" in PROSE
-    headings = re.findall(r"^## (.+)$", PROSE, re.M)
-    assert headings[0].startswith("The picture")
-    assert tuple(headings[-5:]) == SECTIONS
-    takeaway = PROSE.split("## Key takeaway\n")[1].split("##")[0]
-    assert len(re.findall(r"[.!?](?=\s)", takeaway)) == 2
-    answers = re.findall(r"<details><summary>.+?</summary>\n\n(.+?)\n</details>", PROSE, re.S)
-    assert len(answers) >= 4 and all(len(answer.split()) > 20 for answer in answers)
-
-
-def test_every_picture_is_followed_by_what_to_see():
-    pictures = [
-        i for i, c in enumerate(NOTEBOOK.cells) if re.search(r"SlopeView\(\)|plt\.show", c.source)
-    ]
-    assert len(pictures) == 2
-    for i in pictures:
-        assert NOTEBOOK.cells[i + 1].source.startswith("*What to see.*")
-
-
-def test_the_time_that_is_promised_is_the_time_it_takes():
-    # 200 words a minute for text, 4 seconds a line of code, and time to think about each question.
-    asked = [q.ask + " ".join(o.text for o in q.options) for q in questions("03")]
-    words = len(PROSE.split()) + sum(len(text.split()) for text in asked)
-    lines = sum(bool(line.strip()) for cell in CODE for line in cell.source.splitlines())
-    minutes = words / 200 + lines / 15 + 0.5 * len(predictions("03")) + 0.4 * len(asked)
-    assert 20 <= minutes <= 45
-    assert minutes == pytest.approx(chapter("03")["minutes"], rel=0.2)
-
-
-def test_nothing_of_a_later_chapter_is_used():
-    for cell in CODE:
-        assert not re.search(LATER, cell.source), cell.id
-
-
-def test_every_figure_in_the_text_comes_from_a_cell(executed):
-    text = re.sub(r"\]\([^)]*\)|[Cc]hapters? \d\d|\*\*(Time|Next chapter:)\*\*.*|^# .*", "", PROSE)
-    shown = ""
-    for cell in executed.cells:
-        if cell.cell_type == "code":
-            shown += cell.source + "".join(out.get("text", "") for out in cell.outputs)
-    assert set(re.findall(r"\d{2,}", text)) - set(re.findall(r"\d+", shown)) == set()
-
-
-def test_every_link_leads_to_a_file_and_to_the_line_it_names():
-    targets = re.findall(r"\[[^\]]+\]\(([^)]+)\)", PROSE)
-    for target in targets:
-        assert (LESSON.parent / unquote(target).partition("#")[0]).is_file(), target
-    assert len(list(links.LINK.finditer(PROSE))) == sum("#line=" in t for t in targets) >= 5
-    assert list(links.stale_links(LESSON)) == [], "python -m course.links --fix"
-
-
-def test_exercise_and_next_chapter_are_named():
-    (exercise,) = re.findall(r"\*\*Exercise:\*\* \[[^\]]+\]\(\.\./(exercises/[^)]+)\)", PROSE)
-    assert exercise == chapter("03")["exercise"]
-    following = chapter("04")
-    link = f"[04 · {following['title']}]({Path(following['lesson']).name})"
-    assert link in PROSE.split("**Next chapter:**")[1]
+    assert lesson.printed(executed, "check-repair").strip().endswith("passed: True")
 
 
 # --- predictions and quiz -------------------------------------------------------------------------
-
-
-def test_every_prediction_is_asked_once_and_right_before_the_cell_that_tells():
-    asked = used("Predict")
-    assert [name.partition(".")[0] for name in asked] == ["03"] * len(asked)
-    assert sorted(name.partition(".")[2] for name in asked) == sorted(predictions("03"))
-    assert all(one.why for one in predictions("03").values())
-    for cell, following in pairwise(CODE):
-        if cell.source.startswith("Predict("):
-            assert not following.source.startswith(("Predict", "Quiz", "SlopeView")), cell.id
-
-
-def test_the_quiz_is_in_the_lesson_and_every_option_has_a_reason():
-    assert used("Quiz") == ["03"]
-    assert len(questions("03")) >= 5
-    for question in questions("03"):
-        assert all(len(option.why.split()) >= 5 for option in question.options)
 
 
 def spread(error: float, choices: tuple[str, ...]) -> str:

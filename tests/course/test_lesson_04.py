@@ -17,30 +17,9 @@ from tests.course import lesson
 NUMBER = "04"
 
 
-@pytest.fixture(scope="module")
-def executed(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    return lesson.execute(NUMBER, tmp_path_factory.mktemp("progress"))
-
-
-def test_it_runs_and_has_the_form_of_a_chapter(executed):
-    lesson.check_run(executed)
-    lesson.check_clean(NUMBER)
-    lesson.check_form(NUMBER)
-    lesson.check_pictures(NUMBER, "TapeView", 2)
-    lesson.check_minutes(NUMBER)
-    lesson.check_links(NUMBER)
-    lesson.check_neighbours(NUMBER)
-    lesson.check_questions(NUMBER, "TapeView")
-
-
-def test_every_figure_in_the_text_comes_from_a_cell(executed):
-    lesson.check_figures(executed, NUMBER, set())
-
-
-def test_nothing_of_a_later_chapter_is_used():
+class TestLesson(lesson.EveryLesson):
+    pictures = "TapeView"
     later = r"tf\.function|tf\.Module|keras|optimizers\.|fit\(|tf\.data|while_loop|vectorized_map"
-    for cell in lesson.code(NUMBER):
-        assert not re.search(later, cell.source), cell.id
 
 
 def test_what_it_shows(executed):

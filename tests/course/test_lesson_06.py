@@ -8,8 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import pytest
-
 import engine as tf
 from course.lab.questions import predictions, questions
 from tests.course import lesson
@@ -17,31 +15,10 @@ from tests.course import lesson
 NUMBER = "06"
 
 
-@pytest.fixture(scope="module")
-def executed(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    return lesson.execute(NUMBER, tmp_path_factory.mktemp("progress"))
-
-
-def test_it_runs_and_has_the_form_of_a_chapter(executed):
-    lesson.check_run(executed)
-    lesson.check_clean(NUMBER)
-    lesson.check_form(NUMBER)
-    lesson.check_pictures(NUMBER, "GraphView|TraceCache", 2)
-    lesson.check_minutes(NUMBER)
-    lesson.check_links(NUMBER)
-    lesson.check_neighbours(NUMBER)
-    lesson.check_questions(NUMBER, "GraphView|TraceCache")
-
-
-def test_every_figure_in_the_text_comes_from_a_cell(executed):
-    lesson.check_figures(executed, NUMBER, set())
-
-
-def test_nothing_of_a_later_chapter_is_used():
-    for cell in lesson.code(NUMBER):
-        assert not re.search(r"keras|fit\(|tf\.data|while_loop|debugging|passes", cell.source), (
-            cell.id
-        )
+class TestLesson(lesson.EveryLesson):
+    pictures = "GraphView|TraceCache"
+    later = r"keras|fit\(|tf\.data|while_loop|debugging|passes"
+    picture = 1
 
 
 def test_what_it_shows(executed):

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import re
 import tracemalloc
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import pytest
 
 import engine as tf
 from course.lab.questions import predictions, questions
@@ -23,39 +21,10 @@ from tests.course import lesson
 MILLION = 1_000_000
 
 
-@pytest.fixture(scope="module")
-def executed(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    return lesson.execute("07", tmp_path_factory.mktemp("progress"))
-
-
-def test_the_lesson_runs_without_an_error_and_without_a_warning(executed: Any) -> None:
-    lesson.check_run(executed)
-
-
-@pytest.mark.parametrize(
-    "check",
-    [
-        lesson.check_clean,
-        lesson.check_form,
-        lesson.check_minutes,
-        lesson.check_links,
-        lesson.check_neighbours,
-        lambda number: lesson.check_pictures(number, "PassView", 3),
-        lambda number: lesson.check_questions(number, "PassView"),
-    ],
-    ids=["clean", "form", "minutes", "links", "neighbours", "pictures", "questions"],
-)
-def test_the_lesson_has_the_form_of_a_chapter(check: Callable[[str], None]) -> None:
-    check("07")
-
-
-def test_every_figure_in_the_text_comes_from_a_cell(executed: Any) -> None:
-    lesson.check_figures(executed, "07", set())
-
-
-def test_nothing_of_a_later_chapter_is_used() -> None:
-    for cell in lesson.code("07"):
-        assert not re.search(r"keras|fit\(|tf\.data|Adam|Dense|GradientTape", cell.source), cell.id
+class TestLesson(lesson.EveryLesson):
+    pictures = "PassView"
+    least = 3
+    later = r"keras|fit\(|tf\.data|Adam|Dense|GradientTape"
 
 
 def test_no_time_is_told_in_the_text() -> None:

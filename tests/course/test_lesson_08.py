@@ -7,7 +7,6 @@ formulas of the mean squared error, and never by the cell that shows it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -24,49 +23,16 @@ Y = 2 * X - 1
 START = (-0.0221194, 0.0)
 
 
-@pytest.fixture(scope="module")
-def executed(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    return lesson.execute("08", tmp_path_factory.mktemp("progress"))
-
-
 def numbers(notebook: Any, cell: str, row: int = -1) -> list[float]:
     """The numbers in one printed line."""
     line = lesson.printed(notebook, cell).splitlines()[row]
     return [float(n) for n in re.findall(r"-?\d+\.?\d*(?:e[-+]\d+)?|inf|nan", line)]
 
 
-# --- form -----------------------------------------------------------------------------------------
-
-
-def test_the_lesson_runs_without_an_error_and_without_a_warning(executed: Any) -> None:
-    lesson.check_run(executed)
-
-
-@pytest.mark.parametrize(
-    "check",
-    [
-        lesson.check_clean,
-        lesson.check_form,
-        lesson.check_minutes,
-        lesson.check_links,
-        lesson.check_neighbours,
-        lambda number: lesson.check_pictures(number, "LossSurface", 4),
-        lambda number: lesson.check_questions(number, "LossSurface"),
-    ],
-    ids=["clean", "form", "minutes", "links", "neighbours", "pictures", "questions"],
-)
-def test_the_lesson_has_the_form_of_a_chapter(check: Callable[[str], None]) -> None:
-    check("08")
-
-
-def test_every_figure_in_the_text_comes_from_a_cell(executed: Any) -> None:
-    # The slider's own three digits of 0.0885 and 0.1770, and the loss 0.000040.
-    lesson.check_figures(executed, "08", {"088", "177", "00004"})
-
-
-def test_nothing_of_a_later_chapter_is_used() -> None:
-    for cell in lesson.code("08"):
-        assert not re.search(r"keras|fit\(|tf\.data|Adam|Dense", cell.source), cell.id
+class TestLesson(lesson.EveryLesson):
+    pictures = "LossSurface"
+    least = 4
+    later = r"keras|fit\(|tf\.data|Adam|Dense"
 
 
 def test_the_four_lines_are_those_that_chapter_09_puts_into_its_slots() -> None:
