@@ -148,6 +148,12 @@ TURN = Task(
             _turn(exact, max),
         ),
         Misconception(
+            "unmeasured",
+            "It gives the same position whatever the points are. The points decide: measure the loss at each "
+            "of the three.",
+            lambda seen: any(_moves(lambda at, loss, i=i: at[i])(seen) for i in range(3)),
+        ),
+        Misconception(
             "only_up",
             "It never turns back: w - step has to be tried as well.",
             _moves(lambda at, loss: at[1] if loss[1] < loss[0] else at[0]),
