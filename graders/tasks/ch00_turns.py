@@ -148,6 +148,12 @@ TURN = Task(
             _turn(exact, max),
         ),
         Misconception(
+            "unmeasured",
+            "It gives the same position whatever the points are. The points decide: measure the loss at each "
+            "of the three.",
+            lambda seen: any(_moves(lambda at, loss, i=i: at[i])(seen) for i in range(3)),
+        ),
+        Misconception(
             "only_up",
             "It never turns back: w - step has to be tried as well.",
             _moves(lambda at, loss: at[1] if loss[1] < loss[0] else at[0]),
@@ -217,15 +223,16 @@ def first_truth(history: list[float], near: float) -> int | None:
 
 
 @functools.cache
-def training(seed: int) -> tuple[float, ...]:
-    """The losses of 40 epochs of the lesson's training, for readers."""
-    tf.random.set_seed(seed)
-    model = tf.keras.Sequential([tf.keras.layers.Dense(units=1, input_shape=[1])])
+def training(quarters: int) -> tuple[float, ...]:
+    """The losses of 40 epochs of the lesson's training, from another first w, for readers. No random
+    number is drawn for it."""
+    layer = tf.keras.layers.Dense(units=1, kernel_initializer="zeros", input_shape=[1])
+    model = tf.keras.Sequential([layer])
+    model.set_weights([np.array([[quarters / 4]]), np.zeros(1)])
     model.compile(optimizer="sgd", loss="mean_squared_error")
-    return tuple(
-        round(loss, 4)
-        for loss in model.fit(np.array(SIX), np.array(LABELS), epochs=40, verbose=0).history["loss"]
-    )
+    x, y = np.array(SIX), np.array(LABELS)
+    noted = model.fit(x, y, epochs=40, shuffle=False, verbose=0).history["loss"]
+    return tuple(round(loss, 4) for loss in noted)
 
 
 def losses(draw: Draw, count: int) -> list[float]:
@@ -239,7 +246,7 @@ def falling(draw: Draw) -> Iterator[Args]:
         history = sorted(set(losses(draw, draw.random.randint(3, 6))), reverse=True)
         yield history, draw.random.choice(history) + 0.05
     for _ in draw.rounds(1):
-        fitted = list(training(draw.random.randint(1, 9)))
+        fitted = list(training(draw.random.randint(-6, 6)))
         epoch = draw.random.randint(8, 30)
         yield fitted, round((fitted[epoch - 1] + fitted[epoch]) / 2, 5)
     yield [round(100 / epoch, 3) for epoch in range(1, 301)], draw.random.randint(80, 120) / 200

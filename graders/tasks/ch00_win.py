@@ -19,15 +19,16 @@ LABELS = [-3.0, -1.0, 1.0, 3.0, 5.0, 7.0]
 
 CHANGED = Misconception(
     "changed",
-    "It changes a list that it was given. Whoever called it needs that list again: the next turn of the "
-    "knob is measured on the same points. Begin with a new, empty list.",
+    "It changes a list that it was given. Whoever called it still needs that list as it was: read it "
+    "only, and put what is new into a list of your own.",
     lambda seen: seen.first.ran.mutated,
 )
 
 
 def dense(w: float, b: float, xs: list[float]) -> Any:
-    """What a Dense layer with these weights answers, as a column."""
-    layer = tf.keras.layers.Dense(units=1, dtype="float64")
+    """What a Dense layer with these weights answers, as a column. It draws none at random: the learner's
+    own random numbers are to be the same after a check."""
+    layer = tf.keras.layers.Dense(units=1, kernel_initializer="zeros", dtype="float64")
     layer.build((None, 1))
     layer.set_weights([np.array([[w]], np.float64), np.array([b], np.float64)])
     return layer(tf.constant(xs, shape=(len(xs), 1), dtype=tf.float64))

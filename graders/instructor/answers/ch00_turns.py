@@ -38,6 +38,16 @@ def turn_uphill(w, b, xs, ys, step):
     return max([w, w + step, w - step], key=lambda knob: _loss(knob, b, xs, ys))
 
 
+@wrong(TURN, "unmeasured")
+def turn_always_up(w, b, xs, ys, step):
+    return w + step
+
+
+@wrong(TURN, "unmeasured")
+def turn_not_at_all(w, b, xs, ys, step):
+    return w
+
+
 @wrong(TURN, "only_up")
 def turn_only_up(w, b, xs, ys, step):
     if _loss(w + step, b, xs, ys) < _loss(w, b, xs, ys):
