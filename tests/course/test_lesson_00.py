@@ -45,7 +45,7 @@ def test_more_epochs_take_away_the_same_share_each_time(executed: Any) -> None:
     assert answer("more") == f"about {missing[1]:.4f}"
     assert f"{missing[0]:.2f}" == "0.02"  # "about 0.02 is missing"
     factors = [missing[0] / missing[1], missing[1] / missing[2]]
-    assert factors == pytest.approx([180, 180], rel=0.02)  # "by the same factor, about 180"
+    assert factors == pytest.approx([180, 180], rel=0.02)  # "by the same factor"
     rows = lesson.printed(executed, "more-epochs").splitlines()[1:]
     shown = [float(row.split()[2]) for row in rows]
     assert shown[:2] == pytest.approx(missing[:2], abs=1e-5)

@@ -115,6 +115,8 @@ def test_18_98_is_computed_without_training(executed: Any) -> None:
     assert f"{expected:.2f}" == "18.98"
     epochs = next(k for k in range(2000) if 19 - at_ten(after(k)) <= 0.001)
     assert f"after {epochs} epochs" in rows[4]
+    w, b = after(500)
+    assert rows[5] == f"the two mistakes cancel near x = {(b + 1) / (2 - w):.0f}"
 
 
 def test_float32_stands_still_and_float64_does_not(executed: Any) -> None:

@@ -89,8 +89,8 @@ def leaf_by_hash(value):
 def leaf_of_scalars_by_value(value):
     if not isinstance(value, tf.Tensor):
         return (type(value), value)
-    if value.shape == () and value.dtype != tf.bool:
-        return (type(value.numpy().item()), 1)  # one drawer for all numbers, tensor or not
+    if value.shape == () and value.dtype in (tf.int32, tf.float32):
+        return (type(value.numpy().item()), 1)  # one drawer for 1 and every number like it
     return (value.dtype, tuple(value.shape))
 
 
