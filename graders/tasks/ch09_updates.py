@@ -269,62 +269,106 @@ SGD = Task(
 
 
 def keras_fit(
-    x: list[float], y: list[float], epochs: int, rate: float, w: float, b: float, batch: int = 0
+    x: list[float],
+    y: list[float],
+    epochs: int,
+    batch: int,
+    rate: float,
+    w: float,
+    b: float,
+    loss: Any = "mean_squared_error",
 ) -> Any:
-    """The weights of Sequential([Dense(1)]) after fit, from a given start. Without a batch size, an
-    epoch is one update on all examples."""
+    """The weights of Sequential([Dense(1)]) after fit, from a given start, in the given order."""
     layer = tf.keras.layers.Dense(1, input_shape=[1])
     model = tf.keras.Sequential([layer])
     layer.set_weights([np.array([[w]], np.float32), np.array([b], np.float32)])
-    model.compile(optimizer=tf.keras.optimizers.SGD(learning_rate=rate), loss="mean_squared_error")
+    model.compile(optimizer=tf.keras.optimizers.SGD(learning_rate=rate), loss=loss)
     inputs = np.array(x, np.float32).reshape(-1, 1)
     labels = np.array(y, np.float32).reshape(-1, 1)
-    model.fit(inputs, labels, batch or len(x), epochs, verbose=0, shuffle=False)
+    if len(inputs):
+        model.fit(inputs, labels, batch, epochs, verbose=0, shuffle=False)
     kernel, bias = layer.get_weights()
     return (float(kernel[0, 0]), float(bias[0]))
+
+
+def _summed(y_true: Any, y_pred: Any) -> Any:
+    return tf.reduce_sum(tf.square(y_true - y_pred))
 
 
 LINE = ([-1.0, 0.0, 1.0, 2.0, 3.0, 4.0], [-3.0, -1.0, 1.0, 3.0, 5.0, 7.0])
 
 
-def first_epochs(count: int, draw: Draw) -> Iterator[Args]:
-    yield *LINE, count, 0.01, 0.0, 0.0
-    yield *LINE, count, 0.05, 1.5, -0.5
-    yield [2.0], [1.0], count, 0.1, 1.0, 0.5
-    for _ in draw.rounds(2):
-        x = [float(round(draw.random.uniform(-2, 2), 1)) for _ in range(draw.random.randint(2, 6))]
-        y = [float(round(draw.random.uniform(-4, 4), 1)) for _ in x]
-        yield (
-            x,
-            y,
-            count,
-            0.05,
-            float(draw.random.randint(-2, 2)),
-            float(draw.random.randint(-2, 2)),
-        )
-    x = [value / 32 for value in range(-20, 20)]
-    yield x, [draw.random.randint(-3, 3) + value for value in x], count, 0.1, 0.5, 0.0
+def _points(count: int, draw: Draw) -> tuple[list[float], list[float]]:
+    x = [float(round(draw.random.uniform(-2, 2), 1)) for _ in range(count)]
+    return x, [float(round(draw.random.uniform(-4, 4), 1)) for _ in x]
+
+
+def _start(draw: Draw) -> tuple[float, float]:
+    return float(draw.random.randint(-2, 2)), float(draw.random.randint(-2, 2))
+
+
+def one_batch(draw: Draw) -> Iterator[Args]:
+    """An epoch is one update."""
+    for epochs in (1, 2):
+        yield *LINE, epochs, 6, 0.01, 0.0, 0.0
+        yield *LINE, epochs, 6, 0.05, 1.5, -0.5
+        yield [2.0], [1.0], epochs, 1, 0.1, 1.0, 0.5
+        for _ in draw.rounds(2):
+            count = draw.random.randint(2, 6)
+            yield *_points(count, draw), epochs, count, 0.05, *_start(draw)
+        x = [value / 32 for value in range(-20, 20)]
+        yield x, [draw.random.randint(-3, 3) + value for value in x], epochs, 40, 0.1, 0.5, 0.0
+
+
+def several_batches(draw: Draw) -> Iterator[Args]:
+    """An epoch is several updates, from batches of one size."""
+    for epochs in (1, 2):
+        yield [1.0, 1.0], [3.0, 3.0], epochs, 1, 0.5, 0.0, 0.0
+        for size in (1, 2, 3):
+            yield *LINE, epochs, size, 0.05, 1.5, -0.5
+        for _ in draw.rounds(2):
+            size = draw.random.randint(1, 3)
+            yield *_points(size * draw.random.randint(2, 4), draw), epochs, size, 0.1, *_start(draw)
+
+
+def smaller_batches(draw: Draw) -> Iterator[Args]:
+    """The last batch of an epoch, or the only one, has fewer examples than the batch size."""
+    for epochs in (1, 2):
+        for size in (4, 5, 32):
+            yield *LINE, epochs, size, 0.05, 1.5, -0.5
+        yield [2.0], [1.0], epochs, 3, 0.1, 1.0, 0.5
+        for _ in draw.rounds(2):
+            size = draw.random.randint(2, 4)
+            count = size * draw.random.randint(1, 3) + draw.random.randint(1, size - 1)
+            yield *_points(count, draw), epochs, size, 0.1, *_start(draw)
 
 
 def long_runs(draw: Draw) -> Iterator[Args]:
-    yield *LINE, 25, 0.01, 0.0, 0.0
-    yield *LINE, 60, 0.05, -1.0, 2.0
+    yield *LINE, 25, 6, 0.01, 0.0, 0.0
+    yield *LINE, 60, 2, 0.05, -1.0, 2.0
+
+
+def _whole(x: list[float], batch: int) -> slice:
+    """The examples that fill batches."""
+    return slice(0, len(x) // batch * batch)
 
 
 FIT = Task(
     id="09.keras.fit_line",
     name="fit_line",
     points=4,
-    asks="`fit_line(x, y, epochs, learning_rate, w, b)`: what `fit` does with one Dense unit, SGD and "
-    "MSE, from the start w, b. x and y are lists of floats, each epoch is one update on all of "
-    "them. Returns `(w, b)` as two plain floats.",
+    asks="`fit_line(x, y, epochs, batch_size, learning_rate, w, b)`: what `fit` does with one Dense "
+    "unit, SGD, MSE and `shuffle=False`, from the start w, b. x and y are lists of floats; each "
+    "batch is one update, a smaller last one too. Returns `(w, b)` as two plain floats.",
     oracle=keras_fit,
     tolerance=2e-4,
+    valid=lambda x, y, epochs, batch, *rest: len(x) == len(y) > 0 and batch > 0 <= epochs,
     checks=(
-        Check("no epoch", lambda draw: [(*LINE, 0, 0.01, 1.5, -0.5)]),
-        Check("one epoch", lambda draw: first_epochs(1, draw)),
-        Check("two epochs", lambda draw: first_epochs(2, draw)),
+        Check("no epoch", lambda draw: [(*LINE, 0, 6, 0.01, 1.5, -0.5), (*LINE, 0, 2, 0.01, 1.0, 2.0)]),
+        Check("one batch an epoch", one_batch),
+        Check("several batches an epoch", several_batches),
         Check("many epochs", long_runs),
+        Check("a smaller batch", smaller_batches, points=1),
     ),
     misconceptions=(
         Misconception(
@@ -335,51 +379,83 @@ FIT = Task(
         ),
         Misconception(
             "uphill",
-            "It walks uphill: each epoch makes the loss larger. The gradient is subtracted.",
-            predicts(lambda x, y, n, rate, w, b: keras_fit(x, y, n, -rate, w, b)),
+            "It walks uphill: each update makes the loss larger. The gradient is subtracted.",
+            predicts(lambda x, y, n, size, rate, w, b: keras_fit(x, y, n, size, -rate, w, b)),
         ),
         Misconception(
             "half_step",
             "Every step is half as long as Keras': the derivative of the square has a factor of 2.",
-            predicts(lambda x, y, n, rate, w, b: keras_fit(x, y, n, rate / 2, w, b)),
+            predicts(lambda x, y, n, size, rate, w, b: keras_fit(x, y, n, size, rate / 2, w, b)),
         ),
         Misconception(
             "summed",
             "The steps grow with the number of examples: the loss is a mean, so its gradient is "
             "one too.",
-            predicts(lambda x, y, n, rate, w, b: keras_fit(x, y, n, rate * len(x), w, b)),
+            predicts(lambda *args: keras_fit(*args, loss=_summed)),
+        ),
+        Misconception(
+            "whole_epochs",
+            "It makes one update an epoch, on all examples, whatever the batch size is. Each batch "
+            "is an update of its own.",
+            predicts(lambda x, y, n, size, rate, w, b: keras_fit(x, y, n, len(x), rate, w, b)),
         ),
         Misconception(
             "one_by_one",
-            "It updates after every example. Here a batch is all examples: one update an epoch.",
-            predicts(lambda x, y, n, rate, w, b: keras_fit(x, y, n, rate, w, b, batch=1)),
+            "It updates after every example, whatever the batch size is. A batch is one update, "
+            "with the mean over its examples.",
+            predicts(lambda x, y, n, size, rate, w, b: keras_fit(x, y, n, 1, rate, w, b)),
         ),
         Misconception(
-            "small_batches",
-            "It is right for a few examples and not for more than 32: that is the size of a batch "
-            "when nobody tells `fit` another. Here all examples are one batch.",
-            lambda seen: all(len(outcome.case.args[0]) > 32 for outcome in seen.wrong),
+            "first_batch",
+            "An epoch ends after its first batch: the other examples are never seen.",
+            predicts(lambda x, y, n, size, *rest: keras_fit(x[:size], y[:size], n, size, *rest)),
         ),
         Misconception(
             "one_epoch",
             "The first epoch is right, and no other follows, or each begins again at the start.",
-            in_check("two epochs", returned(
-                lambda got, x, y, n, rate, w, b: np.allclose(got, keras_fit(x, y, 1, rate, w, b),
-                                                             rtol=1e-3, atol=1e-4))),
+            predicts(lambda x, y, n, *rest: keras_fit(x, y, min(n, 1), *rest)),
+        ),
+        Misconception(
+            "dropped",
+            "A last batch that is not full is left out. Its examples count too, and it makes an "
+            "update like any other.",
+            predicts(lambda x, y, n, size, *rest: keras_fit(
+                x[_whole(x, size)], y[_whole(y, size)], n, size, *rest)),
+        ),
+        Misconception(
+            "full_mean",
+            "The smaller batch is divided by `batch_size`. The mean is over the examples that a "
+            "batch has.",
+            predicts(lambda x, y, n, size, rate, w, b: keras_fit(
+                x, y, n, size, rate / size, w, b, loss=_summed)),
         ),
         Misconception(
             "w_before_b",
             "b is updated with predictions of the new w. Both gradients belong to one and the same "
             "moment: compute both, then update both.",
-            in_check("one epoch"),
+            in_check("one batch an epoch"),
+        ),
+        Misconception(
+            "stale",
+            "The first batch of an epoch may be right, the ones after it are not. Batches are cut in "
+            "the order of the list, and each is predicted with w and b as the batch before left them.",
+            in_check("several batches an epoch"),
+        ),
+        Misconception(
+            "smaller_batch",
+            "It is right as long as all batches are full. The last one may be smaller, and it is a "
+            "batch like any other: follow six examples in batches of 4 on paper.",
+            in_check("a smaller batch"),
         ),
     ),
     hints=(
-        "Which four things happen in one epoch of the lesson's own loop, and in which order?",
-        "Predict all, find the error of each, take both gradients from these errors, and only "
-        "then move w and b, each by its own step.",
-        "A loop over the epochs. In it: the errors w * x + b - y for all examples; the mean of "
-        "2 * error * x, and the mean of 2 * error; then both updates. Return w and b.",
+        "Which two loops stand around the four lines of the lesson's own `hand_fit`, and how often "
+        "do the lines run in one epoch?",
+        "For each batch: predict its examples, find the error of each, take both gradients from "
+        "these errors, and only then move w and b, each by its own step.",
+        "A loop over the epochs, and in it one over the places at which a batch begins. In that: the "
+        "errors w * x + b - y of the batch; the mean of 2 * error * x, and the mean of 2 * error; "
+        "then both updates. Return w and b.",
     ),
 )  # fmt: skip
 

@@ -12,11 +12,13 @@ from graders.tasks.ch05_tracing import expression, program_of
 from graders.tasks.ch09_keras_way import FORWARD, MSE, dense_truth, glorot, loss_truth
 from graders.tasks.ch09_updates import (
     SGD,
-    first_epochs,
     gradient_truth,
     keras_fit,
     long_runs,
+    one_batch,
+    several_batches,
     sgd_truth,
+    smaller_batches,
 )
 
 DRAW = Draw(seed=7, times=3)
@@ -110,16 +112,20 @@ def test_gradients_agree_with_differences():
 
 
 def test_fit_agrees_with_a_loop_in_double_precision():
-    """With more examples than a batch of fit holds by default, among others."""
-    inputs = [*long_runs(DRAW), *first_epochs(1, DRAW), *first_epochs(2, DRAW)]
+    """With more examples than a batch of fit holds by default, and batches that are not full."""
+    drawn = (long_runs, one_batch, several_batches, smaller_batches)
+    inputs = [case for draws in drawn for case in draws(DRAW)]
     assert max(len(x) for x, *_ in inputs) > 32
-    for x, y, epochs, rate, w, b in inputs:
-        at, label = np.array(x), np.array(y)
+    for x, y, epochs, size, rate, w, b in inputs:
         start = (w, b)
         for _ in range(epochs):
-            error = w * at + b - label
-            w, b = w - rate * 2 * (error * at).mean(), b - rate * 2 * error.mean()
-        assert keras_fit(x, y, epochs, rate, *start) == pytest.approx((w, b), rel=2e-4, abs=2e-5)
+            for first in range(0, len(x), size):
+                at, label = np.array(x[first : first + size]), np.array(y[first : first + size])
+                error = w * at + b - label
+                w, b = w - rate * 2 * (error * at).mean(), b - rate * 2 * error.mean()
+        assert keras_fit(x, y, epochs, size, rate, *start) == pytest.approx(
+            (w, b), rel=2e-4, abs=2e-5
+        )
 
 
 def wide(arrays):
