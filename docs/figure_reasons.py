@@ -114,7 +114,6 @@ EXCEPTIONS = (
     Exempt(
         "09", "match-answer", "is 0, or a few", "It hangs on the order in which a processor adds."
     ),
-    Exempt("09", "progress-why", "it is 32", TO_MEND + "The default of `fit`, in its signature."),
     Exempt("09", "ask-trace", "Answer: 2", COUNTED),
     Exempt(
         "09", "interview", "0.52 for the last epoch; evaluate on the same data says 0.48", MADE_UP
