@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from matplotlib import cycler
+from cycler import cycler
 
 GREY = "#7a7a7a"
 # Okabe-Ito, less its pale colours, which are lost on white; told apart by dashes as well.
