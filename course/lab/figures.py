@@ -11,6 +11,9 @@ from typing import Any
 from cycler import cycler
 
 GREY = "#7a7a7a"
+# The notebook puts a white ground behind a transparent figure whose tick labels are all dark, and a
+# black one where all are light. These are light by its measure and GREY is dark: it adds none.
+Y_GREY = "#818181"
 # Okabe-Ito, less its pale colours, which are lost on white; told apart by dashes as well.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#C06898"]
 DASHES = ["-", "--", "-.", ":"]
@@ -24,6 +27,7 @@ figure_style: dict[str, Any] = {
     "grid.color": GREY,
     "grid.alpha": 0.3,
     **dict.fromkeys(
-        ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color",
+        ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color",
          "legend.edgecolor"), GREY),
+    "ytick.color": Y_GREY,
 }  # fmt: skip

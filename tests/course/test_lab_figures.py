@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import matplotlib.image
 import matplotlib.style
@@ -10,9 +11,10 @@ import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib_inline.backend_inline import _fetch_figure_metadata
 
 from course.lab import figure_style
-from course.lab.figures import COLOURS, GREY
+from course.lab.figures import COLOURS, GREY, Y_GREY
 
 PAGES = {"light": (255, 255, 255), "dark": (17, 17, 17)}
 
@@ -36,8 +38,19 @@ def rgb(colour: str) -> tuple[int, ...]:
 @pytest.mark.parametrize("page", PAGES)
 def test_text_and_lines_stand_out_from_the_page(page: str) -> None:
     assert contrast(rgb(GREY), PAGES[page]) >= 4
-    for colour in COLOURS:
+    for colour in (*COLOURS, Y_GREY):
         assert contrast(rgb(colour), PAGES[page]) >= 3, colour
+
+
+def test_the_notebook_puts_no_ground_behind_a_figure() -> None:
+    def ground(style: dict[str, Any]) -> Any:
+        with matplotlib.style.context(style):
+            figure = Figure()
+            figure.add_subplot().plot([0, 1], [0, 1])
+            return _fetch_figure_metadata(figure)
+
+    assert ground(figure_style) is None
+    assert ground({**figure_style, "ytick.color": GREY}) == {"needs_background": "light"}
 
 
 def test_a_figure_has_no_ground_of_its_own_and_its_writing_is_grey() -> None:
