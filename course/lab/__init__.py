@@ -1,6 +1,10 @@
-"""The widgets of the lessons. Each is one class; each leaves a static picture behind."""
+"""The widgets of the lessons. Each is one class; each leaves a static picture behind.
+
+`figure_style` is no widget: it makes Matplotlib's figures fit both themes.
+"""
 
 from course.lab.broadcast_align import BroadcastAlign
+from course.lab.figures import figure_style
 from course.lab.graph_view import GraphView
 from course.lab.loss_curve import LossCurve
 from course.lab.loss_surface import LossSurface
@@ -27,4 +31,5 @@ __all__ = [
     "SlopeView",
     "TapeView",
     "TraceCache",
+    "figure_style",
 ]

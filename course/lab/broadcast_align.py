@@ -60,7 +60,7 @@ class Column:
             return f"{head}. They differ and neither is 1: **clash**"
         if self.verdict == "equal":
             return f"{head}. They are equal"
-        return f"{head}: {self.verdict} to {self.result}"
+        return f"{head}. So {self.verdict} to {self.result}"
 
 
 def align(a: Index, b: Index) -> list[Column]:

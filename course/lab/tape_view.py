@@ -134,7 +134,7 @@ class TapeView(LabWidget):
         layout = place(reads, width, {key for key in reads if not reads[key]})
         routes: list[Any] = list(layout.route.items())
         self._starts = self._spread_starts(layout, width)
-        curves = [self._curve(layout, *edge, passed) for edge, passed in routes]
+        curves = [self._curve(layout, edge[0], edge[1], edge[2], passed) for edge, passed in routes]
         crowd = [point for curve in curves for point in sampled(*curve)]
         taken: list[Box] = []
         links = [

@@ -19,7 +19,7 @@ import engine as tf
 from course.lab.base import LabWidget, asset, module
 from engine.function import Function
 
-HEAD = ("drawer", "label", "operations", "ms to build", "calls served", "µs a call")
+HEAD = ("drawer", "label", "operations", "ms to build", "calls served")
 WIDEST = 60
 
 
@@ -220,7 +220,7 @@ class TraceCache(LabWidget):
                     str(i),
                     row["label"],
                     str(row["operations"]),
-                    f"{row['ms']:.2g}",
+                    f"{row['ms']:.2f}",
                     str(row["calls"]),
                 )
                 for i, row in enumerate(cabinet.rows, 1)

@@ -58,7 +58,7 @@ def test_columns_are_aligned_at_the_right_and_missing_axes_count_as_one():
     first, last = align((4,), (3, 1))
     assert (first.axis, first.a, first.sizes, first.verdict) == (-2, None, (1, 3), "a is stretched")
     assert (last.axis, last.b, last.sizes, last.verdict) == (-1, 1, (4, 1), "b is stretched")
-    assert first.words == "axis -2: a has no axis, so 1; b has 3: a is stretched to 3"
+    assert first.words == "axis -2: a has no axis, so 1; b has 3. So a is stretched to 3"
     assert align((), ()) == []
 
 

@@ -10,7 +10,7 @@ function render({ model, el }) {
   const saying = html("div", { class: "saying", "aria-live": "polite" });
   const slider = html("input", { type: "range", class: "step", min: 0, max: nodes.length, step: 1, value: 0, "aria-label": "run node by node" });
   const back = html("button", { class: "back", onclick: () => go(step - 1) }, "Back");
-  const next = html("button", { class: "next", onclick: () => go(step + 1) }, "Next node");
+  const next = html("button", { class: "next primary", onclick: () => go(step + 1) }, "Next node");
   let step = 0, chosen = null;
 
   picture.innerHTML = model.get("svg"); // our own drawing; every text in it is escaped

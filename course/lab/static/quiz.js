@@ -24,7 +24,7 @@ function render({ model, el }) {
           html("div", {}, html("label", { for: `${group}-${i}` }, ...rich(text)), reasons[i])));
       const node = html("fieldset", { class: "question" },
         html("legend", {}, html("span", { class: "number" }, `${number + 1}`), html("div", {}, ...rich(question.ask))),
-        question.many ? html("div", { class: "faint" }, "More than one is right.") : null,
+        question.many ? html("div", { class: "faint many" }, "More than one is right.") : null,
         ...list, html("div", { class: "controls" }, check, verdict));
       return { node, reasons, verdict, list };
     });

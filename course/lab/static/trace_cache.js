@@ -6,7 +6,7 @@ function render({ model, el }) {
   const send = (content) => model.send(content);
   let playing = false, open = -1;
 
-  const figure = (value) => (value >= 100 ? value.toFixed(0) : value.toPrecision(2));
+  const figure = (value) => (value.toFixed(value >= 100 ? 0 : 2));
   const count = (number, noun) => `${number} ${noun}${number === 1 ? "" : "s"}`;
 
   const positions = loops.map((loop, i) => html("button", { class: "loop", onclick: () => choose(i) }, loop.name));
