@@ -79,14 +79,22 @@ def slider_range(limit: float) -> tuple[float, float]:
 
 
 def walk(
-    x: Sequence[float], y: Sequence[float], start: tuple[float, float], rate: float, steps: int
+    x: Sequence[float],
+    y: Sequence[float],
+    start: tuple[float, float],
+    rate: float,
+    steps: int,
+    momentum: float = 0.0,
 ) -> list[tuple[float, float]]:
     """Where gradient descent stands after 0, 1, ... steps, as long as it stands somewhere."""
     xs, ys = np.asarray(x, float), np.asarray(y, float)
     (w, b), path = start, [start]
+    speed_w = speed_b = 0.0
     for _ in range(steps):
         wrong = w * xs + b - ys
-        w, b = w - rate * 2 * float(np.mean(wrong * xs)), b - rate * 2 * float(np.mean(wrong))
+        speed_w = momentum * speed_w - rate * 2 * float(np.mean(wrong * xs))
+        speed_b = momentum * speed_b - rate * 2 * float(np.mean(wrong))
+        w, b = w + speed_w, b + speed_b
         if not abs(w) + abs(b) < 1e6:
             break
         path.append((w, b))
@@ -171,7 +179,8 @@ class LossSurface(LabWidget):
 
     def _static(self) -> dict[str, str]:
         bowl = self._bowl
-        path = walk(self.xs, self.ys, tuple(self.start), self.rate, STATIC_STEPS)
+        momentum = self.momentum or 0.0
+        path = walk(self.xs, self.ys, tuple(self.start), self.rate, STATIC_STEPS, momentum)
         losses = [bowl.lowest + bowl.above(*place) for place in (path[0], path[-1])]
         words = (
             f"The loss over w and b of {len(self.xs)} points: lowest, {bowl.lowest:.4g}, at "
@@ -181,7 +190,8 @@ class LossSurface(LabWidget):
             words += "Walks: " + ", ".join(one["name"] for one in self.paths) + "."
         else:
             words += (
-                f"{len(path) - 1} steps with learning rate {self.rate:g} lead from loss "
+                f"{len(path) - 1} steps with learning rate {self.rate:g}"
+                f"{f' and momentum {momentum:g}' if momentum else ''} lead from loss "
                 f"{losses[0]:.4g} to {losses[1]:.4g}."
             )
         uri = data_uri("image/png", self._png(path))

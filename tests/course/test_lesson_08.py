@@ -304,6 +304,24 @@ def test_a_walk_is_gradient_descent_and_ends_when_it_is_lost() -> None:
     assert len(walk(X, Y, START, 0.25, 500)) < 100
 
 
+def test_a_walk_with_momentum_is_that_of_the_optimizer_and_is_what_a_saved_picture_shows() -> None:
+    w, b = tf.Variable(START[0], dtype="float64"), tf.Variable(START[1], dtype="float64")
+    optimizer = tf.keras.optimizers.SGD(0.01, momentum=0.9)
+    x, y = (tf.constant(data, tf.float64) for data in (X, Y))
+    for _ in range(40):
+        with tf.GradientTape() as tape:
+            mse = tf.reduce_mean(tf.square(w * x + b - y))
+        optimizer.apply_gradients(zip(tape.gradient(mse, [w, b]), [w, b], strict=True))
+    end = walk(X, Y, START, 0.01, 40, momentum=0.9)[-1]
+    assert end == pytest.approx((w.numpy().item(), b.numpy().item()), abs=1e-5)
+    saved = [
+        LossSurface(X.ravel(), Y.ravel(), learning_rate=0.01, **more)._static()["text/plain"]
+        for more in ({}, {"momentum": 0.9})
+    ]
+    assert "rate 0.01 lead" in saved[0] and "rate 0.01 and momentum 0.9 lead" in saved[1]
+    assert saved[0].split("lead")[1] != saved[1].split("lead")[1]
+
+
 def test_the_slider_holds_the_limit_and_a_place_beyond_it() -> None:
     for limit in (0.177, 1.0, 2.5e-7, 3.3, 0.0077):
         end, grain = slider_range(limit)

@@ -35,6 +35,7 @@ MODULES = (
     "ch08",
     "ch08_stability",
     "ch09",
+    "ch09_fit",
 )
 
 
