@@ -391,7 +391,8 @@ FIT = Task(
             "summed",
             "The steps grow with the number of examples: the loss is a mean, so its gradient is "
             "one too.",
-            predicts(lambda *args: keras_fit(*args, loss=_summed)),
+            predicts(lambda x, y, n, size, rate, w, b: keras_fit(
+                x, y, n, size, rate, w, b, loss=_summed)),
         ),
         Misconception(
             "whole_epochs",
