@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.autograph.rewrite import rewritten
+from engine.autograph.syntax import parse
 
 _ENGINE = str(Path(__file__).resolve().parent.parent)
 _LIBRARIES = tuple(
@@ -55,10 +56,10 @@ def _definition(code: types.CodeType) -> ast.FunctionDef | None:
     inside = "".join(lines[first - 1 : first])[:1].isspace()
     for text in _blocks(lines[first - 1 :]):
         try:  # not dedented: texts over several lines would not be what they were
-            tree = ast.parse("if 1:\n" + text if inside else text)
+            tree = parse("if 1:\n" + text if inside else text)
         except SyntaxError:  # cut off in the middle of something
             continue
-        node: Any = tree.body[0].body[0] if inside else tree.body[0]  # type: ignore[attr-defined]
+        node: Any = tree.body[0].body[0] if inside else tree.body[0]
         if not isinstance(node, ast.FunctionDef) or node.name != code.co_name:
             return None
         ast.increment_lineno(node, first - 1 - inside)
@@ -87,7 +88,7 @@ def _blocks(lines: list[str]) -> Iterator[str]:
 @functools.lru_cache(maxsize=8)
 def _lambdas_in(text: str) -> list[ast.Lambda]:
     try:
-        return [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Lambda)]
+        return [node for node in ast.walk(parse(text)) if isinstance(node, ast.Lambda)]
     except SyntaxError:
         return []
 
@@ -125,7 +126,7 @@ def _lambda_definition(code: types.CodeType, lines: list[str]) -> ast.FunctionDe
     found.sort(key=_start)  # of lambdas in each other, the innermost that holds all of the code
     node = copy.deepcopy(found[-1])
     body = ast.copy_location(ast.Return(node.body), node.body)
-    made = ast.parse("def ag__lambda(): pass").body[0]
+    made = parse("def ag__lambda(): pass").body[0]
     assert isinstance(made, ast.FunctionDef)
     made.args, made.body = node.args, [body]
     return ast.fix_missing_locations(ast.copy_location(made, node))
@@ -167,7 +168,7 @@ def _compiled(definition: ast.FunctionDef, code: types.CodeType) -> types.CodeTy
     free = ast.arguments(
         [], [ast.arg(n) for n in ("ag__", *code.co_freevars)], None, [], [], None, []
     )
-    around = ast.parse("def ag__factory(): pass").body[0]
+    around = parse("def ag__factory(): pass").body[0]
     assert isinstance(around, ast.FunctionDef)
     around.args, around.body = free, [function]
     if owner is not None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from engine.autograph.jumps import Jumps, name, nodes_of
 from engine.autograph.liveness import Liveness
+from engine.autograph.syntax import parse
 
 # What these see or say depends on the frame they are called in, or they are the same for every value.
 LEFT_ALONE = {
@@ -175,7 +176,7 @@ class Rewriter(ast.NodeTransformer):
         return _function(label, arguments, [*scope, *body] or [ast.Pass()])
 
     def _get_and_set(self, number: str, names: list[str], places: list[ast.expr]) -> list[ast.stmt]:
-        looks = [ast.parse(ast.unparse(place), mode="eval").body for place in places]
+        looks = [parse(ast.unparse(place), mode="eval").body for place in places]
         values = [name(n) for n in names] + [_call("look", _lambda(look)) for look in looks]
         fresh = [f"ag__place_{i}" for i in range(len(places))]
         targets: list[ast.expr] = [ast.Name(n, ast.Store()) for n in [*names, *fresh]]
@@ -185,7 +186,7 @@ class Rewriter(ast.NodeTransformer):
         for value, place in zip(fresh, places, strict=True):
             owner = place.value  # type: ignore[attr-defined]
             text = ast.unparse(place)
-            put += ast.parse(
+            put += parse(
                 f"if ag__.has_value({value}):\n    {text} = {value}\n"
                 f"else:\n    ag__.forget(lambda: {ast.unparse(owner)}, {_key_of(place)})"
             ).body
@@ -357,7 +358,7 @@ def _arguments(names: tuple[str, ...]) -> ast.arguments:
 
 
 def _function(label: str, arguments: tuple[str, ...], body: list[ast.stmt]) -> ast.stmt:
-    made = ast.parse(f"def {label}(): pass").body[0]
+    made = parse(f"def {label}(): pass").body[0]
     assert isinstance(made, ast.FunctionDef)
     made.args, made.body = _arguments(arguments), body
     return made

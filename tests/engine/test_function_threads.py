@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 import engine as tf
+from engine.autograph.syntax import parse
 
 
 @pytest.fixture
@@ -153,3 +155,25 @@ def test_errors_in_one_thread_leave_the_others_alone(often_switched: None):
             assert float(f(x, tf.constant(1))) == 2.0
 
     together(failing, working, failing, working)
+
+
+def test_threads_parse_at_once(often_switched: None):
+    """In CPython 3.11 this takes a lock: see engine/autograph/syntax.py. The collector runs Python here, so
+    that turns change while a tree is made."""
+    text = "\n".join(f"a{i} = (b + c * {i}) - f(x, y)[0]" for i in range(300))
+
+    def run() -> list[int]:
+        return [len(parse(text).body) for _ in range(60)]
+
+    def take_time(phase: str, info: dict[str, int]) -> None:
+        sum(range(20))
+
+    thresholds = gc.get_threshold()
+    gc.callbacks.append(take_time)
+    gc.set_threshold(50)
+    try:
+        made = together(*[run] * 4)
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.callbacks.remove(take_time)
+    assert made == [[300] * 60] * 4

@@ -34,7 +34,8 @@ function render({ model, el }) {
   const shape = html("input", { type: "text", class: "shape", size: 12, spellcheck: "false", "aria-label": "shape" });
   let chosen = null;
 
-  const ask = () => model.send({ do: "shape", text: shape.value });
+  let asked = null;
+  const ask = () => model.send({ do: "shape", text: (asked = shape.value) });
   rank.addEventListener("input", () => model.send({ do: "rank", rank: Number(rank.value) }));
   shape.addEventListener("change", ask);
   shape.addEventListener("keydown", (event) => event.key === "Enter" && ask());
@@ -80,7 +81,8 @@ function render({ model, el }) {
     }
     rank.value = model.get("rank");
     rankText.textContent = model.get("rank");
-    if (document.activeElement !== shape || !model.get("problem")) shape.value = model.get("shape_text");
+    const typing = document.activeElement === shape && (shape.value !== asked || model.get("problem"));
+    if (!typing) shape.value = model.get("shape_text");
     count.textContent = model.get("count_text");
     note.textContent = model.get("note");
     problem.textContent = model.get("problem");
