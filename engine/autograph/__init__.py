@@ -1,5 +1,6 @@
 """Python's `if`, `while`, `for` and `and` on tensors: a traced function is rewritten before it runs.
 
+syntax    Python's text to its tree, one thread at a time
 jumps     break, continue and return become flags and branches
 liveness  which names are needed after a branch or loop
 rewrite   branches and loops become calls of functions
