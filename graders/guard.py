@@ -148,9 +148,27 @@ def _never() -> bool:
 def time_limit(seconds: float, too_much: Callable[[], bool] = _never) -> Iterator[None]:
     """Raise TimeIsUp in this thread once the time is over, and TooMuchMemory once `too_much()`
     holds, again and again until it gets through: a bare `except:` may swallow the first ones."""
-    if threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer"):
-        return (yield from _by_alarm(seconds, too_much))
-    return (yield from _by_thread(seconds, too_much))
+    with _swallowed_in_silence():
+        if threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer"):
+            return (yield from _by_alarm(seconds, too_much))
+        return (yield from _by_thread(seconds, too_much))
+
+
+@contextlib.contextmanager
+def _swallowed_in_silence() -> Iterator[None]:
+    """When it is raised in a finalizer, or in what the garbage collector calls, Python only reports it. As it
+    comes again, nobody has to hear of that; and whoever listens would be stopped by the next one."""
+    before = sys.unraisablehook
+
+    def hook(unraisable: Any) -> None:
+        if not issubclass(unraisable.exc_type, Stopped):
+            before(unraisable)
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 def _reason(until: float, too_much: Callable[[], bool]) -> type[Stopped] | None:

@@ -1,5 +1,6 @@
 """A check lives through whatever the learner's code does, and leaves the program as it was."""
 
+import gc
 import io
 import os
 import random
@@ -416,3 +417,41 @@ def test_the_total_counts_what_was_tried():
     tried.clear()
     wrong = graded(lambda shape: 1 if 0 in shape else right(shape), replace(EFFORT, graded=True))
     assert wrong.total == "2/3 checks on fresh inputs."
+
+
+@pytest.mark.parametrize("in_main_thread", [True, False])
+def test_an_end_that_the_garbage_collector_swallows_comes_again_and_is_not_reported(
+    monkeypatch, in_main_thread
+):
+    """What the collector calls takes nearly all of the time here, so the end falls into it."""
+    heard = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: heard.append(unraisable.exc_type))
+
+    def busy(phase, info):
+        for _ in range(100_000):
+            pass
+
+    def forever():
+        while True:
+            [[] for _ in range(1000)]
+
+    ran = []
+    gc.callbacks.append(busy)
+    try:
+        if in_main_thread:
+            ran.append(run(forever, (), 0.3))
+        else:
+            other = threading.Thread(target=lambda: ran.append(run(forever, (), 0.3)))
+            other.start()
+            other.join(30)
+    finally:
+        gc.callbacks.remove(busy)
+    assert ran[0].timed_out and heard == []
+
+    # What others raise there is still reported.
+    class Broken:
+        def __del__(self):
+            raise ZeroDivisionError
+
+    assert run(lambda: Broken() and None, (), 5.0).error is None
+    assert heard == [ZeroDivisionError]
