@@ -216,6 +216,17 @@ class LabDriver:
         if wait:
             self.wait_idle()
 
+    def show(self, name: str, *cells: str) -> None:
+        """Open a new notebook of these cells, and run all of them without an error."""
+        self.open(self.write(f"{name}.ipynb", list(cells)))
+        self.run_all()
+        assert self.errors() == []
+
+    def press(self, *keys: str) -> None:
+        """One key after another, for what has the focus."""
+        for key in keys:
+            self.page.keyboard.press(key)
+
     def run_cell(self, index: int) -> None:
         """Run one cell and wait for it."""
         self.page.evaluate(

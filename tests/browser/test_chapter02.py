@@ -18,23 +18,12 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 LESSON = "course/02-broadcasting.ipynb"
 
 
-def show(lab: LabDriver, name: str, source: str) -> None:
-    lab.open(lab.write(f"{name}.ipynb", [source]))
-    lab.run_all()
-    assert lab.errors() == []
-
-
-def press(lab: LabDriver, *keys: str) -> None:
-    for key in keys:
-        lab.page.keyboard.press(key)
-
-
 def lit(lab: LabDriver, what: str) -> list[str]:
     return [text.strip() for text in lab.find(f"{what} .lit text").all_text_contents()]
 
 
 def test_shapes_are_typed_chosen_and_pointed_at(lab: LabDriver) -> None:
-    show(lab, "align", "from course.lab import BroadcastAlign\nBroadcastAlign((3, 4), (4,))")
+    lab.show("align", "from course.lab import BroadcastAlign\nBroadcastAlign((3, 4), (4,))")
     reading, answer = lab.find(".txm-broadcast .reading"), lab.find(".txm-broadcast .answer")
     assert "give (3, 4): 12 numbers and 4 numbers make 12" in (answer.text_content() or "")
 
@@ -47,12 +36,12 @@ def test_shapes_are_typed_chosen_and_pointed_at(lab: LabDriver) -> None:
     # By keyboard: the columns of the result, then the example where everything meets everything.
     lab.find(".txm-broadcast [data-group='axes'][data-column='0']").focus()
     assert (reading.text_content() or "").startswith("axis -2: a has 3; b has no axis, so 1.")
-    press(lab, "ArrowRight")
+    lab.press("ArrowRight")
     assert (reading.text_content() or "").startswith("axis -1: a has 4; b has 4. They are equal")
-    press(lab, "ArrowRight", "ArrowUp")  # there is nothing further: it stays
+    lab.press("ArrowRight", "ArrowUp")  # there is nothing further: it stays
     assert (reading.text_content() or "").startswith("axis -1:")
     lab.find(".txm-broadcast .example:has-text('(3,) and (3, 1)')").focus()
-    press(lab, "Enter")
+    lab.press("Enter")
     lab.appears(".txm-broadcast .note:has-text('Both are stretched')")
     assert lab.find(".txm-broadcast [data-group='meet']").count() == 9
     assert lab.find(".txm-broadcast input.b").input_value() == "3, 1"
@@ -60,7 +49,7 @@ def test_shapes_are_typed_chosen_and_pointed_at(lab: LabDriver) -> None:
 
 
 def test_every_keystroke_is_answered_and_the_fields_keep_what_is_typed(lab: LabDriver) -> None:
-    show(lab, "typed", "from course.lab import BroadcastAlign\nBroadcastAlign((3, 4), (4,))")
+    lab.show("typed", "from course.lab import BroadcastAlign\nBroadcastAlign((3, 4), (4,))")
     a, b = lab.find(".txm-broadcast input.a"), lab.find(".txm-broadcast input.b")
     a.fill("2, 3")
     b.fill("")
@@ -85,7 +74,7 @@ MemoryRow(m, {"m": m, "m.T": m.T, "stretched": np.broadcast_to(m[0], (3, 4))})""
 
 
 def test_a_cell_finds_its_place_and_a_place_its_cells(lab: LabDriver) -> None:
-    show(lab, "memory", ROW)
+    lab.show("memory", ROW)
     reading, rule = lab.find(".txm-memory .reading"), lab.find(".txm-memory .rule")
     assert rule.text_content() == "start 0, shape (3, 4), strides (4, 1)"
     lab.find(".txm-memory [data-group='view'][data-row='2'][data-column='1']").hover()
@@ -94,10 +83,10 @@ def test_a_cell_finds_its_place_and_a_place_its_cells(lab: LabDriver) -> None:
 
     # By keyboard: Tab to the button, Enter, Tab into the picture, and on with the arrow keys.
     lab.find(".txm-memory .view:has-text('m.T')").focus()
-    press(lab, "Enter")
+    lab.press("Enter")
     lab.appears(".txm-memory .rule:has-text('shape (4, 3), strides (1, 4)')")
     lab.find(".txm-memory [data-group='view'][tabindex='0']").focus()
-    press(lab, "ArrowDown", "ArrowRight", "ArrowRight")
+    lab.press("ArrowDown", "ArrowRight", "ArrowRight")
     assert reading.text_content() == "[1, 2] is at place 0 + 1·1 + 2·4 = 9; it holds 90"
     lab.both_themes("memory-transposed", ".txm-memory")
 

@@ -34,11 +34,6 @@ def reads(lab: LabDriver, w: float, h: float, central: bool) -> None:
     assert number(lab, "rise") / number(lab, "run") == pytest.approx(measured, rel=1e-2)
 
 
-def press(lab: LabDriver, key: str, times: int = 1) -> None:
-    for _ in range(times):
-        lab.page.keyboard.press(key)
-
-
 def test_the_lesson_runs_and_its_knob_can_be_turned(lab: LabDriver) -> None:
     lab.page.set_viewport_size({"width": 1280, "height": 1100})
     lab.open(LESSON)
@@ -70,33 +65,33 @@ def test_the_lesson_runs_and_its_knob_can_be_turned(lab: LabDriver) -> None:
 
     # By keyboard alone: the point, both kinds of nudge, the slider of h, the zoom.
     lab.find(".txm-slope .reset").focus()
-    press(lab, "Enter")
+    lab.press("Enter")
     assert lab.find(".txm-slope .trail").is_hidden()
     lab.find(".txm-slope .at").focus()
-    press(lab, "ArrowLeft", 10)
+    lab.press(*["ArrowLeft"] * 10)
     reads(lab, 1.0, 0.5, False)
-    press(lab, "Home")
+    lab.press("Home")
     assert number(lab, "w") == -2.2
-    press(lab, "PageUp", 8)
+    lab.press(*["PageUp"] * 8)
     reads(lab, 1.8, 0.5, False)
     lab.find(".txm-slope .forward").focus()
-    press(lab, "Tab")
-    press(lab, "Space")
+    lab.press("Tab")
+    lab.press("Space")
     assert lab.find(".txm-slope .central").get_attribute("aria-pressed") == "true"
-    press(lab, "Tab")
-    press(lab, "ArrowRight", 3)
+    lab.press("Tab")
+    lab.press(*["ArrowRight"] * 3)
     reads(lab, 1.8, 1 / 16, True)
     last = [cell.text_content() or "" for cell in rows.last.locator("td").all()]
     assert last[-1] == "÷ 4"  # half of h leaves a quarter of the central error
-    press(lab, "Tab")
-    press(lab, "Tab")
-    press(lab, "Enter")
+    lab.press("Tab")
+    lab.press("Tab")
+    lab.press("Enter")
     assert lab.find(".txm-slope .zoom").get_attribute("aria-pressed") == "true"
     reads(lab, 1.8, 1 / 16, True)
     lab.both_themes("slope-view-zoomed", ".txm-slope")
 
-    press(lab, "Tab")
-    press(lab, "Enter")
+    lab.press("Tab")
+    lab.press("Enter")
     for _ in range(5):
         lab.find(".txm-slope .halve").click()
     lab.both_themes("slope-view-halved", ".txm-slope")

@@ -39,17 +39,6 @@ view
 """
 
 
-def show(lab: LabDriver, name: str, source: str) -> None:
-    lab.open(lab.write(f"{name}.ipynb", [source]))
-    lab.run_all()
-    assert lab.errors() == []
-
-
-def press(lab: LabDriver, *keys: str) -> None:
-    for key in keys:
-        lab.page.keyboard.press(key)
-
-
 def seen(lab: LabDriver, selector: str) -> list[str]:
     """The texts that are really to be seen."""
     found = lab.find(f".txm-tape {selector}").all()
@@ -61,7 +50,7 @@ def node(lab: LabDriver, state: str) -> list[str]:
 
 
 def test_a_tape_is_walked_forward_and_back_by_mouse_and_by_key(lab: LabDriver) -> None:
-    show(lab, "tape", TAPE)
+    lab.show("tape", TAPE)
     saying = lab.find(".txm-tape .saying")
     assert "The tape is blank" in (saying.text_content() or "")
     assert lab.find(".txm-tape .back").is_disabled()
@@ -93,13 +82,13 @@ def test_a_tape_is_walked_forward_and_back_by_mouse_and_by_key(lab: LabDriver) -
 
     # By keyboard: the slider walks on, and back again.
     lab.find(".txm-tape input.step").focus()
-    press(lab, "ArrowRight")
+    lab.press("ArrowRight")
     assert "The walk is over: a has 114." in (saying.text_content() or "")
     assert following.is_disabled() and "gradient 114" in seen(lab, ".gradient")
-    press(lab, "ArrowLeft", "ArrowLeft")
+    lab.press("ArrowLeft", "ArrowLeft")
     assert node(lab, "visited") == ["d"] and seen(lab, ".hand") == ["+ 1", "+ 1"]
     assert lab.find(".txm-tape li.now code").text_content() == "d = c + b"
-    press(lab, "Home")
+    lab.press("Home")
     assert "The tape is blank" in (saying.text_content() or "")
 
     # A line of the strip is a button, by mouse or by Tab and Enter.
@@ -107,17 +96,17 @@ def test_a_tape_is_walked_forward_and_back_by_mouse_and_by_key(lab: LabDriver) -
     assert node(lab, "visited") == ["d"] and len(seen(lab, ".line code")) == 3
     following.click()
     lab.find(".txm-tape .line").nth(0).focus()
-    press(lab, "Enter")
+    lab.press("Enter")
     assert "Back, line 1: b = a * a." in (saying.text_content() or "")
     twin = lab.find(".txm-fallback")
     assert twin.count() == 1 and not twin.is_visible()
 
 
 def test_tensors_and_values_without_a_way(lab: LabDriver) -> None:
-    show(lab, "tape-layer", LAYER)
+    lab.show("tape-layer", LAYER)
     assert "summed from shape (3, 2) because `b` was copied" in lab.stream(0)
     lab.find(".txm-tape input.step").focus()
-    press(lab, "End")
+    lab.press("End")
     saying = lab.find(".txm-tape .saying").text_content() or ""
     assert saying.endswith("alone has None.")
     assert seen(lab, ".gradient").count("gradient None") == 2

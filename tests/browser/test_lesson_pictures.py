@@ -19,12 +19,6 @@ X = np.arange(-1.0, 5.0)
 Y = 2 * X - 1
 
 
-def show(lab: LabDriver, name: str, source: str) -> None:
-    lab.open(lab.write(f"{name}.ipynb", [source]))
-    lab.run_all()
-    assert lab.errors() == []
-
-
 def text(lab: LabDriver, selector: str) -> str:
     return lab.find(selector).first.text_content() or ""
 
@@ -43,7 +37,7 @@ def loss(w: float, b: float) -> float:
 
 
 def test_two_knobs_turn_by_button_and_by_key(lab: LabDriver) -> None:
-    show(lab, "knobs", "from course.lab.two_knobs import TwoKnobs\nTwoKnobs()")
+    lab.show("knobs", "from course.lab.two_knobs import TwoKnobs\nTwoKnobs()")
     shown = ".txm-knobs .loss"
     assert float(text(lab, shown)) == loss(0.5, 0)
     lab.find(".txm-knobs .one").click()
@@ -69,7 +63,7 @@ def test_two_knobs_turn_by_button_and_by_key(lab: LabDriver) -> None:
 
 
 def test_the_walk_through_fit_shows_what_the_engine_recorded(lab: LabDriver) -> None:
-    show(lab, "fit-steps", "from course.lab.fit_steps import FitSteps\nFitSteps()")
+    lab.show("fit-steps", "from course.lab.fit_steps import FitSteps\nFitSteps()")
     record = FitSteps().records["2"][0]
     assert lab.find(".txm-fit .back").is_disabled()
     first = record["updates"][0]

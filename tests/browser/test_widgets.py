@@ -16,25 +16,13 @@ from course.lab import questions
 pytestmark = pytest.mark.browser
 
 
-def show(lab: LabDriver, name: str, *cells: str) -> None:
-    lab.open(lab.write(f"{name}.ipynb", list(cells)))
-    lab.run_all()
-    assert lab.errors() == []
-
-
-def press(lab: LabDriver, *keys: str) -> None:
-    for key in keys:
-        lab.page.keyboard.press(key)
-
-
 def focused(lab: LabDriver, what: str) -> str:
     """An attribute of the element that has the focus."""
     return lab.page.evaluate("name => document.activeElement.getAttribute(name)", what)
 
 
 def test_shape_boxes_tell_index_and_value_and_follow_rank_and_shape(lab: LabDriver) -> None:
-    show(
-        lab,
+    lab.show(
         "boxes",
         "import engine as tf\nfrom course.lab import ShapeBoxes\n"
         "ShapeBoxes(tf.constant([[10, 20], [30, 40], [50, 60]]))",
@@ -44,7 +32,7 @@ def test_shape_boxes_tell_index_and_value_and_follow_rank_and_shape(lab: LabDriv
     assert reading.text_content() == "t[2, 1] is 60"
 
     lab.find(".txm-boxes .cell[data-index='0,0']").focus()
-    press(lab, "ArrowDown", "ArrowRight", "ArrowRight")
+    lab.press("ArrowDown", "ArrowRight", "ArrowRight")
     assert focused(lab, "data-index") == "1,1"
     assert reading.text_content() == "t[1, 1] is 40"
 
@@ -61,7 +49,7 @@ def test_shape_boxes_tell_index_and_value_and_follow_rank_and_shape(lab: LabDriv
 
     rank = lab.find(".txm-boxes input.rank")
     rank.focus()
-    press(lab, "ArrowRight", "ArrowRight")
+    lab.press("ArrowRight", "ArrowRight")
     lab.appears(".txm-boxes .count:has-text('2 \u00d7 2 \u00d7 2 \u00d7 3 = 24 elements')")
     assert lab.find(".txm-boxes .cell").count() == 24
     assert shape.input_value() == "2, 2, 2, 3"
@@ -101,18 +89,18 @@ GraphView(concrete, values=["ones", "twos", "[[2. 2.] ...", "[[3. 3.] ..."])
 
 
 def test_a_graph_can_be_walked_by_mouse_and_keyboard_and_run_node_by_node(lab: LabDriver) -> None:
-    show(lab, "graph", GRAPH)
+    lab.show("graph", GRAPH)
     panel = lab.find(".txm-graph .panel")
     lab.find(".txm-graph .node:has-text('multiply')").click()
     text = panel.inner_text()
     assert "multiply" in text and "(5, 2)" in text and "float32" in text and ":6" in text
 
-    press(lab, "ArrowDown")
+    lab.press("ArrowDown")
     assert "output" in panel.inner_text()
-    press(lab, "ArrowUp", "ArrowUp")
+    lab.press("ArrowUp", "ArrowUp")
     chosen = lab.find(".txm-graph .node.chosen .title").text_content()
     assert chosen in ("a", "b")
-    press(lab, "ArrowRight" if chosen == "a" else "ArrowLeft")
+    lab.press("ArrowRight" if chosen == "a" else "ArrowLeft")
     assert lab.find(".txm-graph .node.chosen .title").text_content() == (
         "b" if chosen == "a" else "a"
     )
@@ -128,7 +116,7 @@ def test_a_graph_can_be_walked_by_mouse_and_keyboard_and_run_node_by_node(lab: L
     assert lab.find(".txm-graph .node.todo").count() == 1
     lab.both_themes("graph-view", ".txm-graph")
     lab.find(".txm-graph input.step").focus()
-    press(lab, "ArrowRight")
+    lab.press("ArrowRight")
     assert lab.find(".txm-graph .next").is_disabled()
     assert "Step 4 of 4: add" in (saying.text_content() or "")
 
@@ -168,7 +156,7 @@ def choose(lab: LabDriver, number: int, texts: list[str]) -> None:
 
 def test_a_quiz_gives_reasons_counts_first_answers_and_records(lab: LabDriver) -> None:
     lab.progress_file.unlink(missing_ok=True)
-    show(lab, "quiz", "from course.lab import Quiz\nQuiz('00')")
+    lab.show("quiz", "from course.lab import Quiz\nQuiz('00')")
     right, wrong = answers("00", True), answers("00", False)
     block = lab.find(".txm-quiz .question")
     assert block.count() == len(right)
@@ -195,14 +183,14 @@ def test_a_quiz_gives_reasons_counts_first_answers_and_records(lab: LabDriver) -
     lab.until("() => !document.querySelector('.txm-quiz .why:not(:empty)')")
     # By keyboard alone: Tab to the first option, Space takes it, Tab to the button, Enter.
     block.nth(0).locator("input").first.focus()
-    press(lab, "Space", "Tab", "Enter")
+    lab.press("Space", "Tab", "Enter")
     block.nth(0).locator(".why:not(:empty)").wait_for()
 
 
 def test_a_prediction_is_asked_for_before_the_answer_shows(lab: LabDriver) -> None:
     name = some_prediction("number")
     chapter, _, key = name.partition(".")
-    show(lab, "predict", f"from course.lab import Predict\nPredict({name!r})")
+    lab.show("predict", f"from course.lab import Predict\nPredict({name!r})")
     why = plain(questions.predictions(chapter)[key].why)[:40]
     assert why not in lab.find(".txm-predict").inner_text()
     assert lab.find(".txm-predict .commit").is_disabled()
